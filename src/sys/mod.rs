@@ -1,0 +1,5 @@
+//! What the operating system gives. Each file says what a platform must supply; nothing above names the platform.
+
+pub(crate) mod clock;
+pub(crate) mod futex;
+pub(crate) mod os_thread;

@@ -1,0 +1,288 @@
+//! What crosses threads: a [`Value`] owns what it carries, moves, and is dropped exactly once.
+#![expect(unsafe_code, reason = "a pointer value calls the free function it came with when it is dropped")]
+
+use crate::error::{Code, Error, Result};
+use crate::handle::Handle;
+use std::ffi::c_void;
+use std::fmt;
+
+/// How a pointer that moved into the library is given back: called once with the pointer, on any thread, with no
+/// lock held.
+pub type FreeFn = unsafe extern "C" fn(pointer: *mut c_void);
+
+/// Byte messages up to this length travel inside the value, without an allocation.
+pub(crate) const INLINE_BYTES: usize = 70;
+
+/// What a message, a reply or a result is.
+#[derive(Debug, Default)]
+pub enum Value {
+    /// Nothing.
+    #[default]
+    Nil,
+    /// An integer.
+    Integer(i64),
+    /// A number.
+    Number(f64),
+    /// A copy of somebody's bytes.
+    Bytes(Bytes),
+    /// A pointer that moved in, with the function that frees it.
+    Pointer(Pointer),
+    /// A failure: the code that a function returned, and words.
+    Error(Failure),
+    /// A future to forward to; only as the result of a then-function.
+    Future(FutureRef),
+}
+
+impl Value {
+    /// Bytes copied from `bytes`; [`Code::NoMemory`] when there is no room for a copy.
+    pub fn bytes(bytes: &[u8]) -> Result<Self> {
+        Ok(Self::Bytes(Bytes::copy(bytes)?))
+    }
+
+    /// A copy. A pointer is lent: the copy has no free function, so its owner must outlive it.
+    pub(crate) fn lend(&self) -> Result<Self> {
+        Ok(match self {
+            Value::Nil => Value::Nil,
+            Value::Integer(integer) => Value::Integer(*integer),
+            Value::Number(number) => Value::Number(*number),
+            Value::Bytes(bytes) => Value::bytes(bytes.as_slice())?,
+            Value::Pointer(pointer) => Value::Pointer(Pointer { address: pointer.address, free: None }),
+            Value::Error(failure) => {
+                Value::Error(Failure { code: failure.code, text: Bytes::copy(failure.text.as_slice())? })
+            }
+            Value::Future(future) => Value::Future(*future),
+        })
+    }
+
+    /// Is it a pointer that must be freed exactly once?
+    pub(crate) fn owns_pointer(&self) -> bool {
+        matches!(self, Value::Pointer(Pointer { free: Some(_), .. }))
+    }
+
+    /// Lets a pointer go without freeing it: it still belongs to whoever offered it.
+    pub(crate) fn give_back(self) {
+        if let Value::Pointer(mut pointer) = self {
+            pointer.free = None;
+        }
+    }
+}
+
+/// Are two values the same? Pointers by address; numbers by their bits, so that a key is always equal to itself.
+impl PartialEq for Value {
+    fn eq(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Value::Nil, Value::Nil) => true,
+            (Value::Integer(a), Value::Integer(b)) => a == b,
+            (Value::Number(a), Value::Number(b)) => a.to_bits() == b.to_bits(),
+            (Value::Bytes(a), Value::Bytes(b)) => a.as_slice() == b.as_slice(),
+            (Value::Pointer(a), Value::Pointer(b)) => a.address == b.address,
+            (Value::Error(a), Value::Error(b)) => a.code == b.code && a.text.as_slice() == b.text.as_slice(),
+            (Value::Future(a), Value::Future(b)) => a == b,
+            _ => false,
+        }
+    }
+}
+
+impl Eq for Value {}
+
+impl std::hash::Hash for Value {
+    fn hash<H: std::hash::Hasher>(&self, state: &mut H) {
+        std::mem::discriminant(self).hash(state);
+        match self {
+            Value::Nil => {}
+            Value::Integer(integer) => integer.hash(state),
+            Value::Number(number) => number.to_bits().hash(state),
+            Value::Bytes(bytes) => bytes.as_slice().hash(state),
+            Value::Pointer(pointer) => pointer.address.hash(state),
+            Value::Error(failure) => (failure.code, failure.text.as_slice()).hash(state),
+            Value::Future(future) => future.0.hash(state),
+        }
+    }
+}
+
+impl From<i64> for Value {
+    fn from(integer: i64) -> Self {
+        Value::Integer(integer)
+    }
+}
+
+impl From<f64> for Value {
+    fn from(number: f64) -> Self {
+        Value::Number(number)
+    }
+}
+
+/// A failure as a value: what the other side's function returned, and what it said.
+#[derive(Debug)]
+pub struct Failure {
+    pub(crate) code: i32,
+    pub(crate) text: Bytes,
+}
+
+impl Failure {
+    /// The failure `code` with these words.
+    pub fn new(code: i32, text: &str) -> Result<Self> {
+        Ok(Self { code, text: Bytes::copy(text.as_bytes())? })
+    }
+
+    /// The code.
+    pub fn code(&self) -> i32 {
+        self.code
+    }
+
+    /// The words; what is no UTF-8 is replaced.
+    pub fn text(&self) -> std::borrow::Cow<'_, str> {
+        String::from_utf8_lossy(self.text.as_slice())
+    }
+}
+
+impl From<&Error> for Failure {
+    fn from(error: &Error) -> Self {
+        // Words that find no memory are left out; the code always gets through.
+        let text = Bytes::copy(error.text().as_bytes()).unwrap_or_else(|_| Bytes::default());
+        Self { code: error.code() as i32, text }
+    }
+}
+
+/// A handle of a future, as a value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FutureRef(pub(crate) Handle);
+
+/// Owned bytes. A NUL that does not count follows them, so that C may read text as it is.
+#[derive(Clone)]
+pub struct Bytes(Storage);
+
+#[derive(Clone)]
+enum Storage {
+    Inline {
+        length: u8,
+        bytes: InlineBytes,
+    },
+    /// Length + 1 bytes, the NUL included.
+    Heap(Box<[u8]>),
+}
+
+/// Aligned, so that a small struct that was sent as bytes can be read in place.
+#[derive(Clone, Copy)]
+#[repr(C, align(8))]
+struct InlineBytes([u8; INLINE_BYTES + 1]);
+
+impl Bytes {
+    fn copy(bytes: &[u8]) -> Result<Self> {
+        if bytes.len() <= INLINE_BYTES {
+            let mut inline = InlineBytes([0; INLINE_BYTES + 1]);
+            inline.0[..bytes.len()].copy_from_slice(bytes);
+            return Ok(Self(Storage::Inline { length: bytes.len() as u8, bytes: inline }));
+        }
+        let mut heap = Vec::new();
+        heap.try_reserve_exact(bytes.len().saturating_add(1)).map_err(|_| Code::NoMemory)?;
+        heap.extend_from_slice(bytes);
+        heap.push(0);
+        Ok(Self(Storage::Heap(heap.into_boxed_slice())))
+    }
+
+    /// The bytes.
+    pub fn as_slice(&self) -> &[u8] {
+        let with_nul = self.with_nul();
+        &with_nul[..with_nul.len() - 1]
+    }
+
+    /// The bytes and the NUL behind them.
+    pub(crate) fn with_nul(&self) -> &[u8] {
+        match &self.0 {
+            Storage::Inline { length, bytes } => &bytes.0[..=usize::from(*length)],
+            Storage::Heap(heap) => heap,
+        }
+    }
+}
+
+impl Default for Bytes {
+    fn default() -> Self {
+        Self(Storage::Inline { length: 0, bytes: InlineBytes([0; INLINE_BYTES + 1]) })
+    }
+}
+
+impl fmt::Debug for Bytes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?}", String::from_utf8_lossy(self.as_slice()))
+    }
+}
+
+/// A pointer that belongs to the value, and how to free it.
+#[derive(Debug)]
+pub struct Pointer {
+    address: usize,
+    free: Option<FreeFn>,
+}
+
+impl Pointer {
+    /// # Safety
+    /// With a `free`, the pointer is the caller's to give away, and `free` may be called with it once, from any
+    /// thread, at any later time.
+    pub unsafe fn new(pointer: *mut c_void, free: Option<FreeFn>) -> Self {
+        Self { address: pointer.expose_provenance(), free }
+    }
+
+    /// The pointer; it stays owned by the value.
+    pub fn as_ptr(&self) -> *mut c_void {
+        std::ptr::with_exposed_provenance_mut(self.address)
+    }
+
+    /// The pointer and its free function, which are now the caller's to look after.
+    pub fn into_raw(mut self) -> (*mut c_void, Option<FreeFn>) {
+        (self.as_ptr(), self.free.take())
+    }
+}
+
+impl Drop for Pointer {
+    fn drop(&mut self) {
+        if let Some(free) = self.free.take() {
+            // SAFETY: `new`'s caller gave the pointer away with this function; taking it makes this the only call.
+            unsafe { free(self.as_ptr()) };
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    #[test]
+    fn bytes_keep_a_nul_behind_them() {
+        for length in [0, 1, INLINE_BYTES - 1, INLINE_BYTES, INLINE_BYTES + 1, 5000] {
+            let source = vec![7u8; length];
+            let bytes = Bytes::copy(&source).expect("memory");
+            assert_eq!(bytes.as_slice(), source);
+            assert_eq!(bytes.with_nul()[length], 0);
+            assert_eq!(matches!(bytes.0, Storage::Inline { .. }), length <= INLINE_BYTES);
+        }
+    }
+
+    #[test]
+    fn a_pointer_is_freed_once_or_given_back() {
+        static FREED: AtomicUsize = AtomicUsize::new(0);
+        unsafe extern "C" fn count(_: *mut c_void) {
+            FREED.fetch_add(1, Ordering::Relaxed);
+        }
+        let make = || {
+            // SAFETY: `count` does not look at the pointer.
+            let pointer = unsafe { Pointer::new(std::ptr::without_provenance_mut(8), Some(count)) };
+            Value::Pointer(pointer)
+        };
+        drop(make());
+        assert_eq!(FREED.load(Ordering::Relaxed), 1);
+        make().give_back();
+        assert_eq!(FREED.load(Ordering::Relaxed), 1);
+        let value = make();
+        drop(value.lend());
+        assert_eq!(FREED.load(Ordering::Relaxed), 1);
+        drop(value);
+        assert_eq!(FREED.load(Ordering::Relaxed), 2);
+    }
+
+    #[test]
+    fn values_stay_small() {
+        assert!(size_of::<Value>() <= 88, "{}", size_of::<Value>());
+    }
+}
