@@ -1,10 +1,12 @@
 //! What crosses threads: a [`Value`] owns what it carries, moves, and is dropped exactly once.
-#![expect(unsafe_code, reason = "a pointer value calls the free function it came with when it is dropped")]
+#![expect(unsafe_code, reason = "blocks that C may hold and free; the free functions that pointers come with")]
 
 use crate::error::{Code, Error, Result};
 use crate::handle::Handle;
+use std::alloc::Layout;
 use std::ffi::c_void;
 use std::fmt;
+use std::ptr::NonNull;
 
 /// How a pointer that moved into the library is given back: called once with the pointer, on any thread, with no
 /// lock held.
@@ -154,12 +156,8 @@ pub struct Bytes(Storage);
 
 #[derive(Clone)]
 enum Storage {
-    Inline {
-        length: u8,
-        bytes: InlineBytes,
-    },
-    /// Length + 1 bytes, the NUL included.
-    Heap(Box<[u8]>),
+    Inline { length: u8, bytes: InlineBytes },
+    Heap(Block),
 }
 
 /// Aligned, so that a small struct that was sent as bytes can be read in place.
@@ -168,17 +166,13 @@ enum Storage {
 struct InlineBytes([u8; INLINE_BYTES + 1]);
 
 impl Bytes {
-    fn copy(bytes: &[u8]) -> Result<Self> {
-        if bytes.len() <= INLINE_BYTES {
-            let mut inline = InlineBytes([0; INLINE_BYTES + 1]);
-            inline.0[..bytes.len()].copy_from_slice(bytes);
-            return Ok(Self(Storage::Inline { length: bytes.len() as u8, bytes: inline }));
+    pub(crate) fn copy(bytes: &[u8]) -> Result<Self> {
+        if bytes.len() > INLINE_BYTES {
+            return Ok(Self(Storage::Heap(Block::copy(bytes)?)));
         }
-        let mut heap = Vec::new();
-        heap.try_reserve_exact(bytes.len().saturating_add(1)).map_err(|_| Code::NoMemory)?;
-        heap.extend_from_slice(bytes);
-        heap.push(0);
-        Ok(Self(Storage::Heap(heap.into_boxed_slice())))
+        let mut inline = InlineBytes([0; INLINE_BYTES + 1]);
+        inline.0[..bytes.len()].copy_from_slice(bytes);
+        Ok(Self(Storage::Inline { length: bytes.len() as u8, bytes: inline }))
     }
 
     /// The bytes.
@@ -191,8 +185,22 @@ impl Bytes {
     pub(crate) fn with_nul(&self) -> &[u8] {
         match &self.0 {
             Storage::Inline { length, bytes } => &bytes.0[..=usize::from(*length)],
-            Storage::Heap(heap) => heap,
+            Storage::Heap(block) => block.with_nul(),
         }
+    }
+
+    /// The block that long bytes are in; short ones come back as they are.
+    pub(crate) fn into_block(self) -> Result<Block, Self> {
+        match self.0 {
+            Storage::Heap(block) => Ok(block),
+            inline => Err(Self(inline)),
+        }
+    }
+}
+
+impl From<Block> for Bytes {
+    fn from(block: Block) -> Self {
+        Self(Storage::Heap(block))
     }
 }
 
@@ -205,6 +213,126 @@ impl Default for Bytes {
 impl fmt::Debug for Bytes {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{:?}", String::from_utf8_lossy(self.as_slice()))
+    }
+}
+
+/// Bytes on the heap that know their own length: C may hold the pointer, and free it, without telling it.
+///
+/// ```text
+/// | capacity | length | bytes … NUL |
+///                     ^ data
+/// ```
+pub(crate) struct Block {
+    data: NonNull<u8>,
+}
+
+#[repr(C, align(16))]
+struct Head {
+    capacity: usize,
+    length: usize,
+}
+
+// SAFETY: a block owns plain bytes that nobody else points to while it is a `Block`.
+unsafe impl Send for Block {}
+// SAFETY: a shared block is only read.
+unsafe impl Sync for Block {}
+
+impl Block {
+    /// A block with a copy of `bytes` and a NUL.
+    pub(crate) fn copy(bytes: &[u8]) -> Result<Self> {
+        let layout = Self::layout(bytes.len()).ok_or(Code::NoMemory)?;
+        // SAFETY: the layout has room for a head, so its size is not zero.
+        let start = NonNull::new(unsafe { std::alloc::alloc(layout) }).ok_or(Code::NoMemory)?;
+        // SAFETY: the allocation starts with room for a head, and is aligned for it.
+        unsafe { start.cast::<Head>().write(Head { capacity: bytes.len(), length: bytes.len() }) };
+        // SAFETY: bytes.len() + 1 bytes follow the head in the same allocation.
+        let data = unsafe { start.add(size_of::<Head>()) };
+        // SAFETY: there is room for all of `bytes`, and a new allocation overlaps nothing.
+        unsafe { data.copy_from_nonoverlapping(NonNull::from(bytes).cast(), bytes.len()) };
+        let mut block = Self { data };
+        block.end_at(bytes.len());
+        Ok(block)
+    }
+
+    /// What C gets; [`Block::from_raw`] or [`release_block`] takes it back.
+    pub(crate) fn into_raw(self) -> *mut c_void {
+        let data = self.data.as_ptr().cast();
+        std::mem::forget(self);
+        data
+    }
+
+    /// # Safety
+    /// `data` came out of [`Block::into_raw`] and was not taken back before.
+    pub(crate) unsafe fn from_raw(data: NonNull<c_void>) -> Self {
+        Self { data: data.cast() }
+    }
+
+    /// Forgets all but the first `length` bytes; a length that is too great changes nothing.
+    pub(crate) fn truncate(&mut self, length: usize) {
+        if length < self.head().length {
+            self.end_at(length);
+        }
+    }
+
+    pub(crate) fn with_nul(&self) -> &[u8] {
+        // SAFETY: `length` bytes and a NUL were written there, and live as long as the block.
+        unsafe { std::slice::from_raw_parts(self.data.as_ptr(), self.head().length + 1) }
+    }
+
+    /// `length` is at most the capacity.
+    fn end_at(&mut self, length: usize) {
+        let mut head = self.place_of_head();
+        // SAFETY: the head was written when the block was made, and `self` is borrowed mutably.
+        unsafe { head.as_mut() }.length = length;
+        // SAFETY: capacity + 1 bytes are there.
+        let end = unsafe { self.data.add(length) };
+        // SAFETY: the same, and `self` is borrowed mutably.
+        unsafe { end.write(0) };
+    }
+
+    fn head(&self) -> &Head {
+        // SAFETY: the head was written when the block was made, and lives as long as it.
+        unsafe { self.place_of_head().as_ref() }
+    }
+
+    fn place_of_head(&self) -> NonNull<Head> {
+        // SAFETY: the data follow the head in one allocation.
+        unsafe { self.data.sub(size_of::<Head>()) }.cast()
+    }
+
+    fn layout(capacity: usize) -> Option<Layout> {
+        let size = capacity.checked_add(size_of::<Head>() + 1)?;
+        Layout::from_size_align(size, align_of::<Head>()).ok()
+    }
+}
+
+impl Drop for Block {
+    fn drop(&mut self) {
+        let head = self.place_of_head();
+        // The same capacity gave a layout when the block was made.
+        let Some(layout) = Self::layout(self.head().capacity) else { return };
+        // SAFETY: allocated in `copy` with this layout; the only owner frees it.
+        unsafe { std::alloc::dealloc(head.cast().as_ptr(), layout) };
+    }
+}
+
+impl Clone for Block {
+    fn clone(&self) -> Self {
+        let bytes = self.with_nul();
+        Self::copy(&bytes[..bytes.len() - 1]).unwrap_or_else(|_| {
+            std::alloc::handle_alloc_error(Self::layout(bytes.len()).unwrap_or(Layout::new::<Head>()))
+        })
+    }
+}
+
+/// Frees a block that C holds.
+///
+/// # Safety
+/// `data` came out of [`Block::into_raw`] and was not taken back before, or is null.
+pub(crate) unsafe extern "C" fn release_block(data: *mut c_void) {
+    if let Some(data) = NonNull::new(data) {
+        // SAFETY: the caller's promise.
+        drop(unsafe { Block::from_raw(data) });
     }
 }
 
@@ -256,7 +384,22 @@ mod tests {
             assert_eq!(bytes.as_slice(), source);
             assert_eq!(bytes.with_nul()[length], 0);
             assert_eq!(matches!(bytes.0, Storage::Inline { .. }), length <= INLINE_BYTES);
+            assert_eq!(bytes.clone().as_slice(), source);
         }
+    }
+
+    #[test]
+    fn a_block_is_held_by_its_pointer_alone() {
+        let raw = Block::copy(b"stones").expect("memory").into_raw();
+        // SAFETY: it came out of `into_raw` just now.
+        let mut block = unsafe { Block::from_raw(NonNull::new(raw).expect("a block")) };
+        block.truncate(100);
+        assert_eq!(block.with_nul(), b"stones\0");
+        block.truncate(5);
+        assert_eq!(block.with_nul(), b"stone\0");
+        assert_eq!(raw.addr() % 16, 0, "as malloc would have it");
+        // SAFETY: taken out once more.
+        unsafe { release_block(block.into_raw()) };
     }
 
     #[test]
