@@ -150,9 +150,9 @@ static void nothing_is_lost_between_rounds(void) {
     static int counts[COUNT];
     for (int i = 0; i < COUNT; i++) event_loop_post(loop, count_task, &counts[i]);
     int sum = 0, rounds = 0;
-    for (;;) {
+    while (sum < COUNT) {
         int ran = event_loop_run_once(loop, PIRN_FOREVER);
-        if (ran <= 0) break;
+        if (!CHECK_GE(ran, 0)) break;
         sum += ran;
         rounds++;
     }
