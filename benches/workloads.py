@@ -185,7 +185,7 @@ def w2():
         slow = place in (ONE_CORE, LOADED)
         few = [f"n={n}", f"warm={n // 10}"]
         many = few if slow else ["n=500000"]
-        g.c("w2_pirn", *many)
+        g.c("w2_pirn w2_floor_adaptive", *many)
         g.c("w2_libevent w2_libev w2_glib w2_floor_epoll w2_floor_futex w2_floor_yield", *few)
         g.c("w2_libuv w2_floor_spinfutex", *(["n=3000", "warm=300"] if slow else few))
         if place is ACROSS:
@@ -195,7 +195,7 @@ def w2():
         columns.append(Column(place.name, g, target))
     for place in (ACROSS, LOADED, ONE_CORE):
         g = Group(f"w2.asleep.{slug(place)}", place, rounds=3, quick=place is ACROSS)
-        g.c("w2_pirn w2_libevent w2_libuv w2_libev w2_glib w2_floor_epoll w2_floor_futex", "n=500", "warm=20", "gap=2000")
+        g.c("w2_pirn w2_libevent w2_libuv w2_libev w2_glib w2_floor_epoll w2_floor_futex w2_floor_adaptive", "n=500", "warm=20", "gap=2000")
         columns.append(Column(f"asleep, {place.name}", g, best_rival(1.1)))
     return Table("w2", "W2: wake ping-pong of two loops; ns per round trip. Asleep: from the activation of a loop that has slept for 2 ms to its callback; ns, median", columns)
 
@@ -277,7 +277,7 @@ def w6():
             n = 5000 if place is LOADED else 30000
             fast = n if place in (LOADED, ONE_CORE) else 400000
             a = [f"c={callers}"]
-            g.c("w6_pirn", f"n={fast}", *a)
+            g.c("w6_pirn w6_floor_adaptive", f"n={fast}", *a)
             g.c("w6_pthread w6_floor_futex w6_floor_yield", f"n={n}", *a)
             if place is ACROSS:
                 g.c("w6_floor_spin", "n=1000000", *a)
