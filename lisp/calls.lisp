@@ -1,0 +1,69 @@
+;;;; Calling the library: failures become conditions, seconds become nanoseconds.
+
+(in-package :pirn)
+
+;;; The text of a failure belongs to the OS thread and any later failure there
+;;; replaces it, one in an interruption too. So it is fetched in the same
+;;; uninterruptible step as the status, and the condition is signalled outside.
+
+(defun fail (code text &rest more)
+  "Signal the condition for the status CODE. MORE: initargs that override the usual ones."
+  (flet ((report (type &rest initargs)
+           (apply #'error type (append more initargs (list :code code :text text)))))
+    (case code
+      ((#.pirn-c:+estale+ #.pirn-c:+edead+) (report 'thread-dead))
+      (#.pirn-c:+etimedout+ (report 'timed-out))
+      (#.pirn-c:+einterrupted+ (report 'interrupted))
+      (#.pirn-c:+edeadlk+ (report 'deadlock :names (cycle-names text)))
+      (t (report 'pirn-error)))))
+
+(defun cycle-names (text)
+  "The names in a cycle like \"a -(call)-> b -(full queue)-> a\", each once."
+  ;; A name may hold hyphens, but neither blanks nor parentheses.
+  (remove-duplicates
+   (loop for start = 0 then (+ arrow (length ")-> "))
+         for wait = (search " -(" text :start2 start)
+         for arrow = (and wait (search ")-> " text :start2 wait))
+         when (or (null arrow) (< start wait))
+           collect (subseq text start wait)
+         while arrow)
+   :test #'string= :from-end t))
+
+(defmacro status-of (form)
+  "The values of FORM, a call that gives a status: the status and, if it is a failure, its text."
+  `(uninterruptibly
+     (let ((status ,form))
+       (declare (type (signed-byte 32) status))
+       (if (minusp status)
+           (values status (pirn-c:pirn-last-error-text))
+           (values status nil)))))
+
+(defmacro checked (form)
+  "The status that FORM gives, which is no failure; a failure is signalled."
+  `(multiple-value-bind (status text) (status-of ,form)
+     (if text (fail status text) status)))
+
+(defmacro handle-of (form)
+  "The handle that FORM gives; NULL signals the reason."
+  `(multiple-value-bind (handle code text)
+       (uninterruptibly
+         (let ((handle ,form))
+           (if (zerop handle)
+               (values handle (pirn-c:pirn-last-error) (pirn-c:pirn-last-error-text))
+               (values handle nil nil))))
+     (if code (fail code text) handle)))
+
+;;; Time
+
+(deftype nanoseconds () '(signed-byte 64))
+
+(defconstant most-positive-nanoseconds (1- (expt 2 63))
+  "The longest time the library knows: 292 years.")
+
+(declaim (ftype (function (real) (values nanoseconds &optional)) nanoseconds))
+(defun nanoseconds (seconds)
+  "SECONDS, any real number, as the library counts time. What is past is now; nothing is early."
+  (typecase seconds
+    ((integer 0 1000000000) (* seconds 1000000000))
+    (t (max 0 (min (ceiling (* (rational seconds) 1000000000))
+                   most-positive-nanoseconds)))))

@@ -1,0 +1,42 @@
+;;;; What differs between implementations, and nothing else.
+
+(in-package :pirn)
+
+;;; An asynchronous unwind (THROW from an interruption, a timeout, EXIT) may
+;;; strike between any two instructions. Whatever must happen as one step is
+;;; therefore done UNINTERRUPTIBLY; the places where the library sleeps or runs
+;;; the user's code are opened again, lexically, with INTERRUPTIBLY. The latter
+;;; restores what held outside: it opens nothing that the caller had closed.
+
+(defmacro uninterruptibly (&body body)
+  "Run BODY with asynchronous interruptions put off."
+  #+sbcl `(sb-sys:without-interrupts ,@body)
+  #+ecl `(mp:without-interrupts ,@body)
+  #-(or sbcl ecl) `(progn ,@body))
+
+(defmacro interruptibly (&body body)
+  "Inside UNINTERRUPTIBLY: run BODY with interruptions as they were outside."
+  #+sbcl `(sb-sys:with-local-interrupts ,@body)
+  #+ecl `(mp:with-restored-interrupts ,@body)
+  #-(or sbcl ecl) `(progn ,@body))
+
+(defmacro with-lock ((lock) &body body)
+  "Run BODY, which must be short and must not wait, holding LOCK.
+Interruptions are put off, or one of them could ask for the lock it stands on."
+  `(uninterruptibly (bt:with-lock-held (,lock) ,@body)))
+
+(defun make-weak-table ()
+  "A table that forgets its keys, which must be compared by EQ."
+  (make-hash-table :test 'eq #+(or sbcl ecl) :weakness #+(or sbcl ecl) :key))
+
+(defun stream-descriptor (stream)
+  "The file descriptor under the file stream STREAM."
+  #+sbcl (sb-sys:fd-stream-fd stream)
+  #+ecl (ext:file-stream-fd stream)
+  #-(or sbcl ecl) (error "No file descriptor of ~s is known here." stream))
+
+(defun around-images (save start)
+  "Call SAVE before an image of this Lisp is saved and START when one wakes up."
+  #+sbcl (setf sb-ext:*save-hooks* (adjoin save sb-ext:*save-hooks*)
+               sb-ext:*init-hooks* (adjoin start sb-ext:*init-hooks*))
+  #-sbcl (list save start))
