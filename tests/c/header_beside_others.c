@@ -1,6 +1,7 @@
 /* header_beside_others.c - one program includes and links us beside libuv, GLib, C11 threads and libevent or libev,
  * in any order. Built once for each ORDER.
  * packages: libuv glib-2.0 libevent */
+#define _GNU_SOURCE /* uv.h wants it */
 #ifndef ORDER
 #define ORDER 0
 #endif
