@@ -191,7 +191,8 @@ With :FUTURE-DEBUG among the features at compile time nothing is handled."
 (defun gather (count)
   "A future that is finished with COUNT values once all have come, and a function that, for a place
 among them, gives a callback which takes the value for it."
-  (let ((future (make-future))
+  ;; A value may well be a future; it was asked for as a value.
+  (let ((future (make-future :reattach-callbacks nil))
         (values (make-list count))
         (missing (loop for place below count collect place)))
     (when (zerop count) (finish future))
@@ -217,8 +218,8 @@ variable being bound to the first value. NIL for a variable ignores the value. A
                  for place from 0
                  collect `(attach ,form (funcall ,taker ,place)))
          (attach ,future
-                 (lambda (&optional ,@variables &rest more)
-                   (declare (ignore more ,@ignored))
+                 (lambda ,variables
+                   (declare (ignore ,@ignored))
                    ,@body))))))
 
 (defmacro alet* (bindings &body body)
@@ -241,10 +242,12 @@ variable being bound to the first value. NIL for a variable ignores the value. A
 (defmacro multiple-future-bind (variables future-form &body body)
   "MULTIPLE-VALUE-BIND for futures. NIL for a variable ignores the value. A future for BODY's values."
   (multiple-value-bind (variables ignored) (name-ignored variables)
-    `(attach ,future-form
-             (lambda (&optional ,@variables &rest more)
-               (declare (ignore more ,@ignored))
-               ,@body))))
+    (let ((values (gensym "VALUES")))
+      `(attach ,future-form
+               (lambda (&rest ,values)
+                 (multiple-value-bind ,variables (values-list ,values)
+                   (declare (ignore ,@ignored))
+                   ,@body))))))
 
 (defmacro wait-for (future-form &body body)
   "Run BODY when the future that FUTURE-FORM gives is finished, whatever its values. A future for BODY's."
