@@ -195,7 +195,7 @@ impl<T: Default> Table<T> {
     }
 
     /// Takes a slot: `fill` gets its body and the handle to be, before anyone can look it up.
-    pub(crate) fn insert(&self, fill: impl FnOnce(Handle, &T)) -> Result<Handle> {
+    pub(crate) fn insert<'a>(&'a self, fill: impl FnOnce(Handle, &'a T)) -> Result<Handle> {
         let slot = {
             let mut free = self.free.lock();
             self.draw(&mut free)?
@@ -244,6 +244,21 @@ impl<T: Default> Table<T> {
         }
     }
 
+    /// Keeps the table's list as it is until [`Table::let_go`], around a fork.
+    #[cfg(not(loom))]
+    pub(crate) fn hold_still(&self) {
+        std::mem::forget(self.free.lock());
+    }
+
+    /// # Safety
+    /// The calling thread called [`Table::hold_still`] before, and not this since.
+    #[cfg(not(loom))]
+    #[expect(unsafe_code, reason = "the guard was forgotten in another frame")]
+    pub(crate) unsafe fn let_go(&self) {
+        // SAFETY: the caller's.
+        unsafe { self.free.force_unlock() };
+    }
+
     /// A free slot, reused before a new one is made.
     fn draw(&self, free: &mut Free) -> Result<u32> {
         if let Some(slot) = free.slots.pop() {
@@ -259,7 +274,7 @@ impl<T: Default> Table<T> {
         Ok(slot)
     }
 
-    fn publish(&self, slot: u32, fill: impl FnOnce(Handle, &T)) -> Result<Handle> {
+    fn publish<'a>(&'a self, slot: u32, fill: impl FnOnce(Handle, &'a T)) -> Result<Handle> {
         let place = self.slot(slot).ok_or(Code::NoMemory)?;
         let ended = place.word.load(Ordering::Relaxed) >> WORD_GENERATION_SHIFT;
         // Generation 0 is never handed out, so that a slot's number alone is no handle.

@@ -2,11 +2,22 @@
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::panic))]
 
 mod error;
+#[cfg(not(loom))]
+mod event_loop;
+// The models see the protocols alone, without the statics and system calls around them.
+#[cfg(loom)]
+#[path = "event_loop/activation.rs"]
+mod activation;
+mod ffi;
 mod handle;
 mod sync;
 mod sys;
+mod timer;
 mod value;
 mod waiting;
+pub mod what;
 
 pub use error::{Code, Error, Result};
+#[cfg(not(loom))]
+pub use event_loop::{End, Event, EventFn, EventLoop, EventRef, Interest, LoopRef, Stats, TaskFn, What};
 pub use value::{Bytes, Failure, FreeFn, Pointer, Value};

@@ -1,5 +1,8 @@
 //! What the operating system gives. Each file says what a platform must supply; nothing above names the platform.
 
 pub(crate) mod clock;
+pub(crate) mod fork;
 pub(crate) mod futex;
 pub(crate) mod os_thread;
+pub(crate) mod poller;
+pub(crate) mod signal;

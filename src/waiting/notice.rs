@@ -22,6 +22,8 @@ const ASLEEP: u32 = ASLEEP_IN_POLL | ASLEEP_ON_WORD;
 #[derive(Debug, Default)]
 pub(crate) struct Notice {
     word: AtomicU32,
+    /// Ringers that have yet to wake the poll: its descriptors must not be closed under them.
+    wakers: AtomicU32,
     patience: Patience,
 }
 
@@ -50,13 +52,25 @@ impl Notice {
             return Wake::Nobody;
         }
         // Whoever takes the mark away does the waking.
+        self.wakers.fetch_add(1, Ordering::AcqRel);
         let before = self.word.fetch_and(!ASLEEP, Ordering::AcqRel);
         if before & ASLEEP_IN_POLL != 0 {
-            Wake::Poll
-        } else if before & ASLEEP_ON_WORD != 0 {
-            Wake::Word
-        } else {
-            Wake::Nobody
+            return Wake::Poll;
+        }
+        self.woke_poll();
+        if before & ASLEEP_ON_WORD != 0 { Wake::Word } else { Wake::Nobody }
+    }
+
+    /// After [`Wake::Poll`]: the descriptor was written to.
+    pub(crate) fn woke_poll(&self) {
+        self.wakers.fetch_sub(1, Ordering::AcqRel);
+    }
+
+    /// Waits for ringers that are on their way to wake the poll, after the last ring. A few instructions of theirs;
+    /// yielding lets them run where they share the core.
+    pub(crate) fn let_wakers_pass(&self) {
+        while self.wakers.load(Ordering::Acquire) != 0 {
+            crate::sync::yield_now();
         }
     }
 
@@ -98,12 +112,14 @@ impl Notice {
         self.patience.try_for(|| self.reasons() != 0 || more())
     }
 
-    /// Sleeps until a reason stands, or until `deadline`; true when one does. Holds nothing while it sleeps, so a
-    /// caller that unwinds from here leaves at most a mark that costs the next ringer one needless wake.
+    /// Sleeps until a reason stands, or until `deadline`; true when one does.
     pub(crate) fn sleep_on_word(&self, deadline: Nanos) -> bool {
-        if self.linger(|| false) {
-            return true;
-        }
+        self.linger(|| false) || self.park(deadline)
+    }
+
+    /// The same without staying awake first. Holds nothing while it sleeps, so a caller that unwinds from here leaves
+    /// at most a mark that costs the next ringer one needless wake.
+    pub(crate) fn park(&self, deadline: Nanos) -> bool {
         loop {
             if self.fall_asleep(ASLEEP_ON_WORD) {
                 #[cfg(not(loom))]

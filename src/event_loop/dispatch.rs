@@ -1,0 +1,259 @@
+//! A round: look at everything that may have become ready, then hand it out one by one.
+
+use super::activation;
+use super::inbox::Item;
+use super::life::Life;
+use super::ready::Entry;
+use super::record::{Flags, Kind};
+use super::shared::{EXITED, SIGNALLED, Shared, WORK};
+use super::task::{Callback, Task};
+use crate::handle::Handle;
+use crate::sync::atomic::Ordering;
+use crate::sys::clock::{after, now};
+use crate::sys::poller::{Buffer, Readiness};
+use crate::what;
+
+/// How many callbacks a round runs at the most, before timers, descriptors and exits are looked at again.
+pub(super) const BUDGET: usize = 1024;
+
+/// What the kernel's poll reported and nobody has looked at yet.
+#[derive(Default)]
+pub(super) struct Polled {
+    pub(super) buffer: Buffer,
+    pub(super) reports: Vec<Readiness>,
+    /// It was asked since the last round.
+    pub(super) fresh: bool,
+}
+
+/// Something to run.
+pub(super) enum Call {
+    Task(Task),
+    Callback(Callback),
+}
+
+impl Life {
+    /// Looks at everything that may have become ready.
+    pub(super) fn gather(&mut self, shared: &'static Shared, polled: &mut Polled) {
+        self.come_back();
+        if self.exiting {
+            return;
+        }
+        self.stats.rounds += 1;
+        self.watches.flush();
+        let watches = self.watches.registered() > 0 || shared.is_embedded();
+        if watches && !std::mem::take(&mut polled.fresh) {
+            shared.sleeper().collect(0, &mut polled.buffer, &mut polled.reports);
+        }
+        let reasons = shared.notice.take(WORK | SIGNALLED);
+        if reasons & WORK != 0 {
+            let mut inbox = shared.inbox.lock();
+            if self.incoming.is_empty() {
+                std::mem::swap(&mut inbox.items, &mut self.incoming);
+            } else {
+                self.incoming.append(&mut inbox.items);
+            }
+        }
+        self.open_incoming(shared);
+        if self.exiting {
+            return;
+        }
+        self.deliver_reports(&mut polled.reports);
+        if reasons & SIGNALLED != 0 {
+            self.deliver_signals(shared);
+        }
+        self.expire();
+        self.rouse_idle();
+    }
+
+    /// Sorts what came out of the inbox, up to an exit: what came after that is for the next run.
+    fn open_incoming(&mut self, shared: &'static Shared) {
+        while let Some(item) = self.incoming.pop_front() {
+            match item {
+                Item::Task(task) => {
+                    self.stats.posts += 1;
+                    self.ready.push_task(task);
+                }
+                Item::Activated(event) => self.queue_activated(event),
+                Item::Exit => {
+                    self.exiting = true;
+                    shared.inbox.lock().exit_asked = false;
+                    break;
+                }
+            }
+        }
+        if !self.incoming.is_empty() {
+            shared.ring(WORK);
+        }
+    }
+
+    fn queue_activated(&mut self, event: Handle) {
+        let Ok(slot) = super::EVENTS.get(event) else { return };
+        let (home, key) = slot.body().get();
+        // Freed, removed, or of a loop that lived here before.
+        if home == self.handle.slot() && slot.check(event).is_ok() && activation::is_active(slot) {
+            self.queue(key, 0);
+        }
+    }
+
+    /// Puts an event into the ready queue, with a reason to run; if it is there already, the reason joins.
+    fn queue(&mut self, key: u32, reason: u32) {
+        let record = self.events.get(key);
+        *record.reasons() |= reason as u16;
+        if record.flags.has(Flags::QUEUED) {
+            return;
+        }
+        record.flags.set(Flags::QUEUED, true);
+        let (priority, stamp) = (record.priority, *record.stamp());
+        self.ready.push_event(priority, key, stamp);
+        self.update_hold(key);
+    }
+
+    fn deliver_reports(&mut self, reports: &mut Vec<Readiness>) {
+        let mut woken = Vec::new();
+        for report in reports.drain(..) {
+            self.watches.deliver(report, |key, seen| woken.push((key, seen)));
+            for (key, seen) in woken.drain(..) {
+                self.queue(key, seen);
+            }
+        }
+    }
+
+    fn deliver_signals(&mut self, shared: &Shared) {
+        let mut woken = Vec::new();
+        self.signals.deliver(&shared.signals, |key| woken.push(key));
+        for key in woken {
+            self.queue(key, what::SIGNAL);
+        }
+    }
+
+    /// Queues all timers that are due, in the order of their deadlines, and publishes the next deadline.
+    fn expire(&mut self) {
+        if self.timers.armed() > 0 {
+            self.now = now();
+            while let Some(key) = self.timers.expire(&mut self.events, self.now) {
+                self.queue(key, what::TIMEOUT);
+            }
+        }
+        let next = self.timers.next(&mut self.events);
+        self.set_deadline(next);
+    }
+
+    fn rouse_idle(&mut self) {
+        for index in 0..self.idle.len() {
+            let key = self.idle[index];
+            self.queue(key, what::IDLE);
+        }
+    }
+
+    /// The next thing to run. Its callback counts as started.
+    pub(super) fn next_call(&mut self) -> Option<Call> {
+        while let Some(entry) = self.ready.pop() {
+            match entry {
+                Entry::Task(task) => {
+                    self.stats.callbacks += 1;
+                    return Some(Call::Task(task));
+                }
+                Entry::Event { key, stamp } => {
+                    let record = self.events.get(key);
+                    if record.flags.has(Flags::QUEUED) && *record.stamp() == stamp {
+                        return Some(Call::Callback(self.start(key)));
+                    }
+                }
+            }
+        }
+        None
+    }
+
+    /// Takes the reasons to run an event and counts them.
+    fn start(&mut self, key: u32) -> Callback {
+        let slot = self.slot(key);
+        let activations = activation::take(slot);
+        let record = self.events.get(key);
+        record.flags.set(Flags::QUEUED, false);
+        record.flags.set(Flags::OUT, true);
+        *record.stamp() = record.stamp().wrapping_add(1);
+        let mut what = u32::from(std::mem::take(record.reasons()));
+        let (kind, call, argument, number) = (record.kind, record.call, record.argument, record.slot);
+        let once = u32::from(record.interest) & what::ONESHOT != 0;
+        let mut count = activations;
+        if activations > 0 {
+            what |= what::ACTIVATED;
+            self.stats.activations += u64::from(activations);
+            self.stats.merged += u64::from(activations) - 1;
+        }
+        if what & what::TIMEOUT != 0 {
+            count = count.saturating_add(self.tick(key));
+        }
+        if what & what::SIGNAL != 0 {
+            count = count.saturating_add(self.signals.take_count(key));
+        }
+        if kind == Kind::Fd && once && what & (what::READINESS | what::TIMEOUT) != 0 {
+            self.forget_target(key, false);
+            self.events.get(key).flags.set(Flags::ADDED, false);
+            self.disarm(key);
+        }
+        self.out.push(key);
+        self.update_hold(key);
+        self.stats.callbacks += 1;
+        // A handle that went stale is not handed out: it was freed, and then it is not in the queue.
+        let event = super::EVENTS.living(number).unwrap_or(Handle::from_bits(0));
+        Callback { call, event, what, count: count.max(1), argument }
+    }
+
+    /// Accounts for an expired timer and winds an interval up again; how many ticks this stands for.
+    fn tick(&mut self, key: u32) -> u32 {
+        let record = self.events.get(key);
+        let (deadline, period, kind) = (record.node.deadline(), record.period, record.kind);
+        let late = self.now.saturating_sub(deadline).max(0);
+        self.stats.timers_fired += 1;
+        self.stats.max_lateness_ns = self.stats.max_lateness_ns.max(late as u64);
+        let is_interval = period > 0 && !matches!(kind, Kind::Fd | Kind::Signal);
+        if !is_interval || record.node.is_armed() {
+            return 1;
+        }
+        // Ticks that were missed come as one, and the next one is where it would have been.
+        let ticks = late / period + 1;
+        let next = deadline.saturating_add(ticks.saturating_mul(period));
+        self.arm(key, next);
+        ticks.min(u32::MAX.into()) as u32
+    }
+
+    /// The callback that ran has returned; or the taker has come back for more.
+    pub(super) fn come_back(&mut self) {
+        while let Some(key) = self.out.pop() {
+            let record = self.events.get(key);
+            record.flags.set(Flags::OUT, false);
+            let (kind, period, freed) = (record.kind, record.period, record.flags.has(Flags::FREED));
+            let (watched, queued) = (record.is_watched(), record.flags.has(Flags::QUEUED));
+            if freed {
+                self.bury(key);
+            } else if kind == Kind::Delay && !queued && !self.events.get(key).node.is_armed() {
+                if let Some(event) = self.event(key) {
+                    // It lives: every free holds this lock.
+                    let _ = self.free(event, key);
+                }
+            } else if watched && period > 0 && matches!(kind, Kind::Fd | Kind::Signal) {
+                // Its timeout is one of idleness: it begins anew after each callback.
+                self.arm(key, after(period));
+            }
+        }
+    }
+
+    /// Ends a round: what is left for the next one, and what the kernel must hear before a sleep.
+    pub(super) fn end_round(&mut self, shared: &Shared) {
+        if self.ready.len() > 0 {
+            shared.ring(WORK);
+        } else if std::mem::take(&mut self.exiting) {
+            // What was active when the exit was asked has run.
+            shared.ring(EXITED);
+        }
+        self.watches.flush();
+        shared.descriptors.store(self.watches.registered(), Ordering::Release);
+    }
+
+    /// Adds or takes away a reason to keep running that is no event: a future, a thread.
+    pub(super) fn change_guests(&mut self, more: bool) {
+        self.guests = if more { self.guests + 1 } else { self.guests.saturating_sub(1) };
+        self.change_holds(more);
+    }
+}

@@ -1,0 +1,380 @@
+//! The event loop: events that any thread may make, arm, activate, remove and free, and whose callbacks run on the
+//! thread that runs the loop.
+//!
+//! A loop is two parts. [`shared::Shared`] is what any thread may touch at any time: the notice, the inbox, a few
+//! numbers. [`life::Life`] is what a living loop has, under its lock: records of the events, timers, descriptors, and
+//! what is ready. The loop's thread *waits* (a leaf that holds nothing) and *takes* (never blocks, never calls back);
+//! [`run`] is the thin loop over the two.
+//!
+//! ```text
+//! add_event_activate ── slot's word (activation) ──┐
+//! event_loop_post ─────────────────────────────────┴─▶ inbox ─▶ notice ─▶ gather ─▶ ready ─▶ callback
+//! add_event ── record, timers ──────────────────────────────────────────────▲
+//! descriptors, signals ─────────────────────────────────────────────────────┘
+//! ```
+
+mod activation;
+mod api;
+mod dispatch;
+mod forking;
+mod inbox;
+mod life;
+mod ready;
+mod record;
+mod run;
+mod shared;
+mod signals;
+mod slab;
+mod stats;
+mod task;
+mod watch;
+
+pub use api::{Event, EventLoop, EventRef, Interest, LoopRef, What};
+pub use run::End;
+pub(crate) use run::{Taken, current, run, run_once, take, wait};
+pub(crate) use shared::Shared;
+pub use stats::Stats;
+pub(crate) use task::{Argument, Task};
+pub use task::{EventFn, TaskFn};
+
+use crate::error::{Code, Error, Result};
+use crate::handle::{Handle, Kind as HandleKind, Table};
+use crate::sync::atomic::Ordering;
+use crate::sys::clock::{NEVER, Nanos, after};
+use crate::sys::poller::Poller;
+use crate::sys::{fork, os_thread, poller, signal};
+use crate::value::FreeFn;
+use crate::what;
+use activation::{Activation, Home};
+use inbox::Item;
+use life::{Life, with_event};
+use record::{Flags, Kind, Record};
+use std::ffi::c_void;
+use std::os::fd::RawFd;
+
+#[cfg(not(loom))]
+static LOOPS: Table<Shared> = Table::new(HandleKind::Loop);
+#[cfg(not(loom))]
+static EVENTS: Table<Home> = Table::new(HandleKind::Event);
+
+// ---- loops
+
+fn find(handle: Handle) -> Result<&'static Shared> {
+    Ok(LOOPS.get(handle)?.body())
+}
+
+/// A new loop.
+pub(crate) fn make() -> Result<Handle> {
+    enable_threading()?;
+    let poller = Poller::new()?;
+    LOOPS.insert(|handle, shared| {
+        shared.set_sleeper(poller.sleeper());
+        shared.process.store(fork::generation(), Ordering::Relaxed);
+        shared.deadline.store(NEVER, Ordering::Relaxed);
+        *shared.life.lock() = Some(Box::new(Life::new(handle, shared, poller)));
+        shared.inbox.lock().handle = Some(handle);
+    })
+}
+
+/// Ends a loop that nobody runs; its events become stale and their owners are told.
+pub(crate) fn free(handle: Handle) -> Result<()> {
+    let shared = find(handle)?;
+    shared.check_process()?;
+    let busy = || Error::new(Code::Busy, "the loop is in use");
+    let me = os_thread::current();
+    shared.runner.compare_exchange(0, me, Ordering::AcqRel, Ordering::Acquire).map_err(|_| busy())?;
+    let ended = shared.end(handle, busy);
+    if ended.is_ok() {
+        // From here on the slot may be another loop's.
+        let _ = LOOPS.remove(handle);
+    } else {
+        shared.runner.store(0, Ordering::Release);
+    }
+    let life = ended?;
+    let Life { graves, .. } = &*life;
+    for grave in graves {
+        grave.close();
+    }
+    Ok(())
+}
+
+impl Shared {
+    /// Takes the loop's life out and makes the slot ready for the next one.
+    fn end(&'static self, handle: Handle, busy: impl Fn() -> Error) -> Result<Box<Life>> {
+        let waiter = self.waiter.load(Ordering::Acquire);
+        if waiter != 0 && waiter != os_thread::current() && os_thread::exists(waiter) {
+            return Err(busy());
+        }
+        let mut life = {
+            let mut guard = self.life.lock();
+            match guard.as_ref() {
+                Some(life) if life.handle != handle => return Err(Code::Stale.into()),
+                Some(life) if life.bound > 0 => return Err(busy()),
+                Some(_) => {}
+                None => return Err(Code::Stale.into()),
+            }
+            let mut inbox = self.inbox.lock();
+            inbox.handle = None;
+            inbox.exit_asked = false;
+            let dropped = std::mem::take(&mut inbox.items);
+            drop(inbox);
+            let Some(mut life) = guard.take() else { return Err(Code::Stale.into()) };
+            life.incoming.extend(dropped);
+            life
+        };
+        life.free_all();
+        self.notice.take(u32::MAX >> 2);
+        self.notice.awake();
+        self.notice.let_wakers_pass();
+        self.deadline.store(NEVER, Ordering::Relaxed);
+        for count in [&self.holds, &self.idle, &self.descriptors] {
+            count.store(0, Ordering::Relaxed);
+        }
+        for thread in [&self.waiter, &self.owner, &self.runner] {
+            thread.store(0, Ordering::Release);
+        }
+        self.embedded.store(false, Ordering::Relaxed);
+        Ok(life)
+    }
+}
+
+/// Asks the run to end after the callbacks that are active now.
+pub(crate) fn exit(handle: Handle) -> Result<()> {
+    find(handle)?.put_exit(handle)
+}
+
+/// Asks the run to end after the callback that runs now.
+pub(crate) fn break_now(handle: Handle) -> Result<()> {
+    let shared = find(handle)?;
+    // Under the lock, so that the ring is not meant for a loop that is gone.
+    shared.with(handle, |_| {
+        shared.ring(shared::BREAK);
+        Ok(())
+    })
+}
+
+/// Puts a task into the loop's inbox.
+pub(crate) fn post(handle: Handle, task: Task) -> Result<()> {
+    find(handle)?.put(handle, Item::Task(task))
+}
+
+/// Keeps a task for the end of the run.
+pub(crate) fn on_exit(handle: Handle, task: Task) -> Result<()> {
+    find(handle)?.with(handle, |life| {
+        life.exits.push(task);
+        Ok(())
+    })
+}
+
+/// A descriptor that is readable when the loop has work.
+pub(crate) fn fd(handle: Handle) -> Result<RawFd> {
+    let shared = find(handle)?;
+    let fd = shared.with(handle, |life| {
+        shared.embedded.store(true, Ordering::Release);
+        let deadline = shared.next_deadline();
+        if let Err(error) = life.watches.set_alarm(deadline) {
+            shared.embedded.store(false, Ordering::Release);
+            return Err(error);
+        }
+        Ok(life.watches.poller().descriptor())
+    })?;
+    if shared.runner.load(Ordering::Acquire) == 0 {
+        shared.offer_descriptor();
+    }
+    Ok(fd)
+}
+
+/// What the loop has counted.
+pub(crate) fn stats(handle: Handle) -> Result<Stats> {
+    find(handle)?.with(handle, |life| Ok(life.stats()))
+}
+
+/// Makes the loop the forked child's own.
+pub(crate) fn reinit(handle: Handle) -> Result<()> {
+    let shared = find(handle)?;
+    let poller = Poller::new()?;
+    let mut guard = shared.life.lock();
+    let life = guard.as_mut().filter(|life| life.handle == handle).ok_or(Code::Stale)?;
+    shared.set_sleeper(poller.sleeper());
+    life.watches.replace(poller);
+    for thread in [&shared.runner, &shared.waiter, &shared.owner] {
+        thread.store(0, Ordering::Release);
+    }
+    shared.notice.awake();
+    shared.process.store(fork::generation(), Ordering::Release);
+    drop(guard);
+    shared.ring(shared::WORK);
+    Ok(())
+}
+
+/// Does now what would otherwise happen at the first use.
+pub(crate) fn enable_threading() -> Result<()> {
+    forking::prepare();
+    Ok(())
+}
+
+/// Adds or takes away a reason to keep the loop running that is no event.
+pub(crate) fn hold(handle: Handle, more: bool) -> Result<()> {
+    find(handle)?.with(handle, |life| {
+        life.change_guests(more);
+        Ok(())
+    })
+}
+
+/// Binds a thread to the loop, which can't be freed meanwhile; or lets it go.
+pub(crate) fn bind(handle: Handle, more: bool) -> Result<()> {
+    find(handle)?.with(handle, |life| {
+        life.bound = if more { life.bound + 1 } else { life.bound.saturating_sub(1) };
+        Ok(())
+    })
+}
+
+// ---- events
+
+/// An event's callback and what it is called with.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Callee {
+    pub(crate) call: Option<EventFn>,
+    pub(crate) argument: Argument,
+    /// Told when no callback can run any more.
+    pub(crate) on_free: Option<FreeFn>,
+}
+
+/// An event that is there to be activated.
+pub(crate) fn make_event(handle: Handle, callee: Callee) -> Result<Handle> {
+    let mut record = new_record(Kind::User, callee);
+    record.flags.set(Flags::ADDED, true);
+    insert(handle, record)
+}
+
+/// A descriptor's event; watched once it is added.
+pub(crate) fn make_fd_event(handle: Handle, fd: RawFd, interest: u32, callee: Callee) -> Result<Handle> {
+    find(handle)?;
+    if interest & !what::INTEREST != 0 || interest & what::READINESS == 0 {
+        return Err(Error::new(Code::Invalid, format!("{interest:#x} is no interest in a descriptor")));
+    }
+    if !poller::is_open(fd) {
+        return Err(Error::new(Code::Invalid, format!("descriptor {fd} is not open")));
+    }
+    insert(handle, Record { target: fd, interest: interest as u16, ..new_record(Kind::Fd, callee) })
+}
+
+/// A signal's event; watched once it is added.
+pub(crate) fn make_signal_event(handle: Handle, signum: i32, callee: Callee) -> Result<Handle> {
+    find(handle)?;
+    if !signal::is_watchable(signum) {
+        return Err(Error::new(Code::Invalid, format!("signal {signum} cannot be watched")));
+    }
+    insert(handle, Record { target: signum, ..new_record(Kind::Signal, callee) })
+}
+
+/// An event of every round; once it is added.
+pub(crate) fn make_idle_event(handle: Handle, callee: Callee) -> Result<Handle> {
+    insert(handle, new_record(Kind::Idle, callee))
+}
+
+/// Runs once after `delay`, and is freed by itself.
+pub(crate) fn delay(handle: Handle, delay: Nanos, callee: Callee) -> Result<Handle> {
+    insert_armed(handle, delay, new_record(Kind::Delay, callee))
+}
+
+/// Runs every `period` until it is freed.
+pub(crate) fn interval(handle: Handle, period: Nanos, callee: Callee) -> Result<Handle> {
+    if period <= 0 {
+        return Err(Error::new(Code::Invalid, "a period must be longer than nothing"));
+    }
+    insert_armed(handle, period, Record { period, ..new_record(Kind::Interval, callee) })
+}
+
+fn new_record(kind: Kind, callee: Callee) -> Record {
+    let Callee { call, argument, on_free } = callee;
+    Record { kind, call, argument, on_free, ..Record::default() }
+}
+
+fn insert(handle: Handle, record: Record) -> Result<Handle> {
+    find(handle)?.with(handle, |life| life.insert(record))
+}
+
+fn insert_armed(handle: Handle, first: Nanos, record: Record) -> Result<Handle> {
+    let deadline = after(first);
+    find(handle)?.with(handle, |life| {
+        let event = life.insert(record)?;
+        let (_, key) = EVENTS.get(event)?.body().get();
+        life.arm(key, deadline);
+        life.update_hold(key);
+        Ok(event)
+    })
+}
+
+/// Makes the event pending.
+pub(crate) fn add(event: Handle, timeout: Nanos) -> Result<()> {
+    with_event(event, |life, key| life.add(key, timeout))
+}
+
+/// Makes the event run every `period`.
+pub(crate) fn add_interval(event: Handle, period: Nanos) -> Result<()> {
+    EVENTS.get(event)?;
+    if period <= 0 || period == NEVER {
+        return Err(Error::new(Code::Invalid, "a period must be longer than nothing and have an end"));
+    }
+    with_event(event, |life, key| life.add_interval(key, period))
+}
+
+/// Has the event's callback run on the loop's thread, now.
+pub(crate) fn activate(event: Handle) -> Result<()> {
+    let slot = EVENTS.get(event)?;
+    match activation::activate(slot, event)? {
+        Activation::Merged => {}
+        Activation::First { loop_slot } => {
+            let shared = LOOPS.slot(loop_slot).ok_or(Code::Stale)?.body();
+            shared.put_anyway(Item::Activated(event));
+        }
+    }
+    Ok(())
+}
+
+/// Takes back whatever was to make the event run; true if there was anything.
+pub(crate) fn remove(event: Handle) -> Result<bool> {
+    with_event(event, |life, key| Ok(life.remove(key)))
+}
+
+/// Makes the event's handle stale; no callback of it starts any more.
+pub(crate) fn free_event(event: Handle) -> Result<()> {
+    with_event(event, |life, key| life.free(event, key))
+}
+
+/// Is there anything that will make the event run?
+pub(crate) fn is_pending(event: Handle) -> Result<bool> {
+    with_event(event, |life, key| Ok(life.is_pending(key)))
+}
+
+/// Sets who is told, with the event's argument, when no callback can run any more.
+pub(crate) fn on_free(event: Handle, on_free: Option<FreeFn>) -> Result<()> {
+    with_event(event, |life, key| {
+        life.events.get(key).on_free = on_free;
+        Ok(())
+    })
+}
+
+/// Does the event keep the loop running?
+pub(crate) fn set_ref(event: Handle, keeps: bool) -> Result<()> {
+    with_event(event, |life, key| {
+        life.events.get(key).flags.set(Flags::UNREFERENCED, !keeps);
+        life.update_hold(key);
+        Ok(())
+    })
+}
+
+/// 0 is most urgent, 7 least.
+pub(crate) fn set_priority(event: Handle, priority: i32) -> Result<()> {
+    with_event(event, |life, key| {
+        let priority = u8::try_from(priority).ok().filter(|priority| usize::from(*priority) < ready::PRIORITIES);
+        life.events.get(key).priority = priority.ok_or(Error::new(Code::Invalid, "priorities are 0 to 7"))?;
+        Ok(())
+    })
+}
+
+/// The event's handle as its callback gets it.
+pub(crate) fn from_callback(event: *mut c_void) -> Handle {
+    Handle::from_bits(event.addr() as u64)
+}

@@ -1,0 +1,381 @@
+//! Running a loop: wait, then hand out what is ready, until something ends it.
+
+use super::dispatch::{BUDGET, Call, Polled};
+use super::life::Life;
+use super::shared::{BREAK, EXITED, Shared, WORK};
+use super::task::{Argument, Grave, Task, TaskFn};
+use super::{LOOPS, find};
+use crate::error::{Code, Error, Result};
+use crate::handle::Handle;
+use crate::sync::atomic::{AtomicU32, Ordering};
+use crate::sys::clock::{NEVER, Nanos, after, now};
+use crate::sys::os_thread;
+use std::cell::Cell;
+
+thread_local! {
+    static CURRENT: Cell<Option<Handle>> = const { Cell::new(None) };
+}
+
+/// How a run came to its end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum End {
+    /// Nothing keeps the loop running any more.
+    Empty,
+    /// An exit or a break was asked.
+    Asked,
+}
+
+/// One thing that a taker got.
+pub(crate) struct Taken {
+    pub(crate) event: Option<Handle>,
+    pub(crate) what: u32,
+    pub(crate) count: u32,
+    pub(crate) argument: Argument,
+    pub(crate) task: Option<TaskFn>,
+}
+
+/// The loop that the calling thread is running.
+pub(crate) fn current() -> Option<Handle> {
+    CURRENT.try_with(Cell::get).ok().flatten()
+}
+
+/// Runs the loop until something ends it.
+pub(crate) fn run(handle: Handle) -> Result<End> {
+    let mut run = Run::begin(handle)?;
+    loop {
+        match run.round(NEVER)? {
+            Round::Ran(_) => {}
+            Round::Ended(end) => {
+                run.leave();
+                return Ok(end);
+            }
+        }
+    }
+}
+
+/// Runs one round, waiting at most `timeout` for something to be ready; how many callbacks ran.
+pub(crate) fn run_once(handle: Handle, timeout: Nanos) -> Result<u32> {
+    let mut run = Run::begin(handle)?;
+    match run.round(limit(timeout))? {
+        Round::Ran(count) if !run.shared.asked() => Ok(count),
+        Round::Ran(count) => {
+            run.leave();
+            Ok(count)
+        }
+        Round::Ended(End::Asked) => {
+            run.leave();
+            Ok(0)
+        }
+        Round::Ended(End::Empty) => Ok(0),
+    }
+}
+
+/// Waits until something is ready; false when `timeout` is over.
+///
+/// A leaf: no lock is touched, so that a runtime may unwind from any instruction of it. What it leaves behind then
+/// is its claim, which the next wait takes over.
+pub(crate) fn wait(handle: Handle, timeout: Nanos) -> Result<bool> {
+    let shared = find(handle)?;
+    shared.check_process()?;
+    let me = os_thread::current();
+    if shared.runner.load(Ordering::Acquire) != 0 || !claim(&shared.waiter, me) {
+        return Err(Error::new(Code::Busy, "another thread runs the loop or waits for it"));
+    }
+    shared.owner.store(me, Ordering::Release);
+    let result = shared.wait_until_ready(limit(timeout));
+    shared.waiter.store(0, Ordering::Release);
+    result
+}
+
+/// Hands up to `capacity` things that are ready to `put`; how many. Never blocks, never calls back.
+pub(crate) fn take(handle: Handle, capacity: usize, put: &mut dyn FnMut(Taken)) -> Result<usize> {
+    let shared = find(handle)?;
+    let me = os_thread::current();
+    if shared.runner.load(Ordering::Acquire) != 0 {
+        return Err(Error::new(Code::Busy, "the loop is being run"));
+    }
+    match shared.owner.load(Ordering::Acquire) {
+        0 => shared.owner.store(me, Ordering::Release),
+        owner if owner == me => {}
+        _ => return Err(Error::new(Code::Thread, "another thread waited for this loop last")),
+    }
+    let count = shared.with(handle, |life| {
+        let mut polled = life.polled.take().unwrap_or_default();
+        life.gather(shared, &mut polled);
+        life.polled = Some(polled);
+        let mut count = 0;
+        while count < capacity {
+            let Some(call) = life.next_call() else { break };
+            put(call.into());
+            count += 1;
+        }
+        life.end_round(shared);
+        Ok(count)
+    })?;
+    shared.offer_descriptor();
+    Ok(count)
+}
+
+impl From<Call> for Taken {
+    fn from(call: Call) -> Self {
+        match call {
+            Call::Task(task) => {
+                let (task, argument) = task.into_parts();
+                Taken { event: None, what: 0, count: 1, argument, task }
+            }
+            Call::Callback(callback) => Taken {
+                event: Some(callback.event),
+                what: callback.what,
+                count: callback.count,
+                argument: callback.argument,
+                task: None,
+            },
+        }
+    }
+}
+
+/// What there is to do.
+enum Look {
+    Asked,
+    Ready,
+    Empty,
+    Sleep(Nanos),
+}
+
+/// What a round came to.
+enum Round {
+    Ran(u32),
+    Ended(End),
+}
+
+impl Shared {
+    fn asked(&self) -> bool {
+        self.notice.reasons() & (EXITED | BREAK) != 0
+    }
+
+    /// What is there to do now? Touches no lock.
+    fn look(&self) -> Look {
+        let reasons = self.notice.reasons();
+        if reasons & (EXITED | BREAK) != 0 {
+            return Look::Asked;
+        }
+        if reasons != 0 || self.idle.load(Ordering::Acquire) > 0 {
+            return Look::Ready;
+        }
+        let deadline = self.next_deadline();
+        if deadline != NEVER && deadline <= now() {
+            return Look::Ready;
+        }
+        if self.holds.load(Ordering::Acquire) == 0 {
+            return Look::Empty;
+        }
+        Look::Sleep(deadline)
+    }
+
+    /// The wait of the pull calls.
+    fn wait_until_ready(&self, until: Nanos) -> Result<bool> {
+        loop {
+            match self.look() {
+                Look::Asked => {
+                    self.notice.take(EXITED | BREAK);
+                    return Err(Code::Cancelled.into());
+                }
+                Look::Ready => return Ok(true),
+                Look::Empty => return Err(Code::NotFound.into()),
+                Look::Sleep(deadline) => {
+                    let deadline = deadline.min(until);
+                    if !self.sleeps_in_poll() {
+                        self.notice.sleep_on_word(deadline);
+                    } else if !self.notice.linger(|| false) && self.notice.fall_asleep_in_poll() {
+                        let ready = self.sleeper().peek(deadline);
+                        self.notice.awake();
+                        if ready {
+                            return Ok(true);
+                        }
+                    }
+                }
+            }
+            if until != NEVER && now() >= until && matches!(self.look(), Look::Sleep(_)) {
+                return Ok(false);
+            }
+        }
+    }
+
+    /// With no descriptor to watch, a futex is the cheaper bed.
+    fn sleeps_in_poll(&self) -> bool {
+        self.descriptors.load(Ordering::Acquire) > 0 || self.is_embedded()
+    }
+
+    /// Between rounds the descriptor of an embedded loop stands for a sleeper: it becomes readable when there is
+    /// work, and is already if there is some now.
+    pub(super) fn offer_descriptor(&self) {
+        if self.is_embedded() {
+            let busy = !matches!(self.look(), Look::Sleep(_) | Look::Empty);
+            if busy || !self.notice.fall_asleep_in_poll() {
+                self.sleeper().wake();
+            }
+        }
+    }
+}
+
+/// Makes `me` the one who holds `place`; not while another thread that still exists does.
+fn claim(place: &AtomicU32, me: u32) -> bool {
+    match place.compare_exchange(0, me, Ordering::AcqRel, Ordering::Acquire) {
+        Ok(_) => true,
+        Err(holder) if holder == me => true,
+        Err(holder) if !os_thread::exists(holder) => {
+            place.compare_exchange(holder, me, Ordering::AcqRel, Ordering::Acquire).is_ok()
+        }
+        Err(_) => false,
+    }
+}
+
+/// A timeout's moment; no clock is read for none.
+fn limit(timeout: Nanos) -> Nanos {
+    match timeout {
+        0 => 0,
+        NEVER => NEVER,
+        _ => after(timeout),
+    }
+}
+
+/// The calling thread's hold on the loop that it runs.
+struct Run {
+    handle: Handle,
+    shared: &'static Shared,
+    polled: Box<Polled>,
+}
+
+impl Run {
+    fn begin(handle: Handle) -> Result<Run> {
+        let slot = LOOPS.get(handle)?;
+        let shared = slot.body();
+        shared.check_process()?;
+        if current().is_some() {
+            return Err(Error::new(Code::Busy, "this thread runs a loop already"));
+        }
+        let me = os_thread::current();
+        if !claim(&shared.waiter, me) {
+            return Err(Error::new(Code::Busy, "another thread waits for the loop"));
+        }
+        shared.waiter.store(0, Ordering::Release);
+        if shared.runner.compare_exchange(0, me, Ordering::AcqRel, Ordering::Acquire).is_err() {
+            return Err(Error::new(Code::Busy, "another thread runs the loop"));
+        }
+        let _ = CURRENT.try_with(|current| current.set(Some(handle)));
+        let mut run = Run { handle, shared, polled: Box::default() };
+        shared.owner.store(me, Ordering::Release);
+        // It may have been freed before it was claimed.
+        if let Some(polled) = shared.with(handle, |life| Ok(life.polled.take()))? {
+            run.polled = polled;
+        }
+        shared.notice.awake();
+        Ok(run)
+    }
+
+    /// Waits until something is ready, at most until `until`, and runs it.
+    fn round(&mut self, until: Nanos) -> Result<Round> {
+        let shared = self.shared;
+        loop {
+            match shared.look() {
+                Look::Asked => return Ok(Round::Ended(End::Asked)),
+                Look::Empty => return Ok(Round::Ended(End::Empty)),
+                Look::Ready => break,
+                // No time to wait is time for one look at the descriptors.
+                Look::Sleep(_) if until == 0 => break,
+                Look::Sleep(deadline) => {
+                    self.sleep(deadline.min(until));
+                    if !self.polled.reports.is_empty() {
+                        break;
+                    }
+                }
+            }
+            if until != NEVER && now() >= until {
+                break;
+            }
+        }
+        self.dispatch().map(Round::Ran)
+    }
+
+    fn sleep(&mut self, deadline: Nanos) {
+        let shared = self.shared;
+        if !shared.sleeps_in_poll() {
+            shared.notice.sleep_on_word(deadline);
+            return;
+        }
+        if !shared.notice.linger(|| false) && shared.notice.fall_asleep_in_poll() {
+            let Polled { buffer, reports, fresh } = &mut *self.polled;
+            shared.sleeper().collect(deadline, buffer, reports);
+            *fresh = true;
+            shared.notice.awake();
+        }
+    }
+
+    /// Runs what is ready, up to the round's budget; how much ran.
+    fn dispatch(&mut self) -> Result<u32> {
+        let shared = self.shared;
+        let mut left = {
+            let mut guard = shared.life.lock();
+            let life = guard.as_mut().ok_or(Code::Stale)?;
+            life.gather(shared, &mut self.polled);
+            // An exit waits for all that was active then.
+            if life.exiting { usize::MAX } else { BUDGET.min(life.ready.len()) }
+        };
+        let mut ran = 0;
+        loop {
+            let (call, graves) = self.next(left > 0)?;
+            graves.into_iter().for_each(Grave::close);
+            match call {
+                Some(Call::Task(task)) => task.run(),
+                Some(Call::Callback(callback)) => callback.run(),
+                None => return Ok(ran),
+            }
+            ran += 1;
+            left = left.saturating_sub(1);
+        }
+    }
+
+    /// The next call, if `more` are wanted; without one the round is over.
+    fn next(&mut self, more: bool) -> Result<(Option<Call>, Vec<Grave>)> {
+        let shared = self.shared;
+        let mut guard = shared.life.lock();
+        let life: &mut Life = guard.as_mut().ok_or(Code::Stale)?;
+        life.come_back();
+        let goes_on = more && shared.notice.reasons() & BREAK == 0;
+        let call = if goes_on { life.next_call() } else { None };
+        if call.is_none() {
+            life.end_round(shared);
+        }
+        Ok((call, std::mem::take(&mut life.graves)))
+    }
+
+    /// The run is over: uses up what asked for it, and runs what was left for this moment, last in, first out.
+    fn leave(&mut self) {
+        self.shared.notice.take(EXITED | BREAK);
+        loop {
+            let last = self.shared.with(self.handle, |life| Ok(life.exits.pop()));
+            match last {
+                Ok(Some(task)) => Task::run(task),
+                _ => return,
+            }
+        }
+    }
+}
+
+impl Drop for Run {
+    fn drop(&mut self) {
+        let shared = self.shared;
+        let polled = std::mem::take(&mut self.polled);
+        // Stale when it was freed before it was claimed; then there is nothing to keep.
+        let _ = shared.with(self.handle, |life| {
+            life.polled = Some(polled);
+            Ok(())
+        });
+        let _ = CURRENT.try_with(|current| current.set(None));
+        shared.runner.store(0, Ordering::Release);
+        // A post between the last look and here found a runner; the embedder must hear of it.
+        if shared.notice.reasons() & WORK != 0 || shared.is_embedded() {
+            shared.offer_descriptor();
+        }
+    }
+}

@@ -1,0 +1,218 @@
+//! A loop's part that any thread may touch at any time. It lies in the handle table and is never given back, so that
+//! a late ringer finds memory there, and at worst a loop that it has nothing to do with.
+
+use super::inbox::{Inbox, Item};
+use super::life::Life;
+use super::signals::Pending;
+use crate::error::{Code, Error, Result};
+use crate::handle::Handle;
+use crate::sync::atomic::{AtomicBool, AtomicI32, AtomicI64, AtomicU32, AtomicUsize, Ordering};
+use crate::sync::{Mutex, MutexGuard};
+use crate::sys::clock::{NEVER, Nanos};
+use crate::sys::poller::Sleeper;
+use crate::sys::{fork, os_thread};
+use crate::waiting::notice::{Notice, Wake};
+
+/// Something is in the inbox, or changed that the loop's thread must know before it sleeps.
+pub(super) const WORK: u32 = 1;
+/// A signal came.
+pub(super) const SIGNALLED: u32 = 2;
+/// The callbacks that were active at an exit have run.
+pub(super) const EXITED: u32 = 4;
+/// Leave after the callback that runs now.
+pub(super) const BREAK: u32 = 8;
+/// Somebody who waits elsewhere must be let go: a killed thread's loop.
+pub(super) const INTERRUPTED: u32 = 16;
+
+/// See the module.
+pub(crate) struct Shared {
+    pub(super) notice: Notice,
+    /// When the next timer is due, or a little before.
+    pub(super) deadline: AtomicI64,
+    /// How many events, futures and so on keep the loop running.
+    pub(super) holds: AtomicUsize,
+    /// How many idle events are added: with any, there is no sleep.
+    pub(super) idle: AtomicUsize,
+    /// How many descriptors are watched: with none, the loop sleeps on the notice itself.
+    pub(super) descriptors: AtomicUsize,
+    /// The thread that runs the loop, or 0.
+    pub(super) runner: AtomicU32,
+    /// The thread that is inside a wait, or 0; and the one that waited last.
+    pub(super) waiter: AtomicU32,
+    pub(super) owner: AtomicU32,
+    /// A foreign loop watches this one's descriptor.
+    pub(super) embedded: AtomicBool,
+    /// The process, counted by forks, that the loop belongs to.
+    pub(super) process: AtomicU32,
+    /// The sleeper's descriptors.
+    pub(super) sleep_fd: AtomicI32,
+    pub(super) wake_fd: AtomicI32,
+    pub(super) signals: Pending,
+    pub(super) inbox: Mutex<Inbox>,
+    pub(super) life: Mutex<Option<Box<Life>>>,
+}
+
+impl Default for Shared {
+    fn default() -> Self {
+        Self {
+            notice: Notice::default(),
+            deadline: AtomicI64::new(NEVER),
+            holds: AtomicUsize::new(0),
+            idle: AtomicUsize::new(0),
+            descriptors: AtomicUsize::new(0),
+            runner: AtomicU32::new(0),
+            waiter: AtomicU32::new(0),
+            owner: AtomicU32::new(0),
+            embedded: AtomicBool::new(false),
+            process: AtomicU32::new(0),
+            sleep_fd: AtomicI32::new(-1),
+            wake_fd: AtomicI32::new(-1),
+            signals: Pending::default(),
+            inbox: Mutex::default(),
+            life: Mutex::default(),
+        }
+    }
+}
+
+impl Shared {
+    /// Runs `body` on the loop's life, if it is the one that `handle` names, and does what the change asks for
+    /// afterwards: wakes the loop, and tells the owners of freed events.
+    pub(super) fn with<R>(&'static self, handle: Handle, body: impl FnOnce(&mut Life) -> Result<R>) -> Result<R> {
+        self.with_any(|life| if life.handle == handle { body(life) } else { Err(Code::Stale.into()) })
+    }
+
+    /// The same, for a caller that checks by itself whose life it is.
+    pub(super) fn with_any<R>(&'static self, body: impl FnOnce(&mut Life) -> Result<R>) -> Result<R> {
+        self.check_process()?;
+        let mut guard = self.life.lock();
+        let life = guard.as_mut().ok_or(Code::Stale)?;
+        let result = body(life);
+        self.settle(guard);
+        result
+    }
+
+    /// Ends a visit.
+    fn settle(&'static self, mut guard: MutexGuard<'static, Option<Box<Life>>>) {
+        let Some(life) = guard.as_mut() else { return };
+        let buries = self.may_bury() && !life.graves.is_empty();
+        let graves = if buries { std::mem::take(&mut life.graves) } else { Vec::new() };
+        let look_again = std::mem::take(&mut life.look_again) || !life.graves.is_empty();
+        let wake = if look_again && !self.runs_here() { self.notice.ring(WORK) } else { Wake::Nobody };
+        drop(guard);
+        self.finish_ring(wake);
+        for grave in graves {
+            grave.close();
+        }
+    }
+
+    /// May the calling thread tell the owners of freed events? On the loop's thread, or when nobody runs it.
+    fn may_bury(&self) -> bool {
+        let runner = self.runner.load(Ordering::Acquire);
+        runner == 0 || runner == os_thread::current()
+    }
+
+    /// Is the calling thread the one that runs the loop?
+    pub(super) fn runs_here(&self) -> bool {
+        self.runner.load(Ordering::Relaxed) == os_thread::current()
+    }
+
+    /// Puts `item` into the inbox of the loop that `handle` names.
+    pub(super) fn put(&self, handle: Handle, item: Item) -> Result<()> {
+        self.check_process()?;
+        self.put_if(|inbox| inbox.handle == Some(handle), item)
+    }
+
+    /// Puts `item` into the inbox of whichever loop lives here; what it means there is seen when it is taken out.
+    pub(super) fn put_anyway(&self, item: Item) {
+        let _ = self.put_if(|inbox| inbox.handle.is_some(), item);
+    }
+
+    /// Asks the loop that `handle` names to leave when what is active now has run.
+    pub(super) fn put_exit(&self, handle: Handle) -> Result<()> {
+        self.check_process()?;
+        let wake = {
+            let mut inbox = self.inbox.lock();
+            if inbox.handle != Some(handle) {
+                return Err(Code::Stale.into());
+            }
+            let leaves_already = inbox.exit_asked || self.notice.reasons() & EXITED != 0;
+            if leaves_already {
+                return Ok(());
+            }
+            inbox.exit_asked = true;
+            inbox.items.push_back(Item::Exit);
+            self.ring_for_inbox()
+        };
+        self.finish_ring(wake);
+        Ok(())
+    }
+
+    fn put_if(&self, fits: impl FnOnce(&Inbox) -> bool, item: Item) -> Result<()> {
+        let wake = {
+            let mut inbox = self.inbox.lock();
+            if !fits(&inbox) {
+                return Err(Code::Stale.into());
+            }
+            inbox.items.push_back(item);
+            self.ring_for_inbox()
+        };
+        self.finish_ring(wake);
+        Ok(())
+    }
+
+    /// Rings for what was put into the inbox; called with the inbox locked.
+    ///
+    /// The loop takes WORK away before it locks the inbox. So whoever finds WORK standing inside the lock put its
+    /// item in before the loop's next look, and need not ring again.
+    pub(super) fn ring_for_inbox(&self) -> Wake {
+        if self.notice.reasons() & WORK != 0 { Wake::Nobody } else { self.notice.ring(WORK) }
+    }
+
+    /// Rings, from any thread and from a signal handler, and wakes.
+    pub(super) fn ring(&self, reasons: u32) {
+        let wake = self.notice.ring(reasons);
+        self.finish_ring(wake);
+    }
+
+    /// Wakes whoever `ring` found asleep; with no lock held.
+    pub(super) fn finish_ring(&self, wake: Wake) {
+        match wake {
+            Wake::Nobody => {}
+            Wake::Word => self.notice.wake(),
+            Wake::Poll => {
+                self.sleeper().wake();
+                self.notice.woke_poll();
+            }
+        }
+    }
+
+    pub(super) fn sleeper(&self) -> Sleeper {
+        Sleeper::from_raw((self.sleep_fd.load(Ordering::Acquire), self.wake_fd.load(Ordering::Acquire)))
+    }
+
+    pub(super) fn set_sleeper(&self, sleeper: Sleeper) {
+        let (sleep, wake) = sleeper.into_raw();
+        self.sleep_fd.store(sleep, Ordering::Release);
+        self.wake_fd.store(wake, Ordering::Release);
+    }
+
+    /// In a forked child the parent's loops are out of bounds until they are made anew.
+    pub(super) fn check_process(&self) -> Result<()> {
+        if self.process.load(Ordering::Relaxed) == fork::generation() {
+            Ok(())
+        } else {
+            Err(Error::new(
+                Code::State,
+                "the loop belongs to the parent process; event_loop_reinit makes it the child's",
+            ))
+        }
+    }
+
+    pub(super) fn next_deadline(&self) -> Nanos {
+        self.deadline.load(Ordering::Acquire)
+    }
+
+    pub(super) fn is_embedded(&self) -> bool {
+        self.embedded.load(Ordering::Acquire)
+    }
+}
