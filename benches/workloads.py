@@ -33,7 +33,7 @@ class Group:
     name: str
     place: Place
     rounds: int = 5
-    quick: bool = False
+    quick: int = 0  # rounds in bench-quick; 0: not part of it
     cells: list = field(default_factory=list)
 
     def c(self, programs, *args, pin=True):
@@ -153,7 +153,7 @@ def w1a():
     columns = []
     for place in PLACES:
         for p in (1, 2):
-            g = Group(f"w1a.p{p}.{slug(place)}", place, quick=place is ACROSS and p == 1)
+            g = Group(f"w1a.p{p}.{slug(place)}", place, quick=2 * (place is ACROSS and p == 1))
             a = ["mode=a", f"p={p}"]
             g.c("w1_pirn w1_libuv w1_glib w1_libevent w1_libev w1_floor_flag", "m=5000000", *a)
             g.rs("w1a", "tokio-notify", "m=5000000", *a[1:])
@@ -167,7 +167,7 @@ def w1b():
     columns = []
     for place in PLACES:
         for p in (1, 2):
-            g = Group(f"w1b.p{p}.{slug(place)}", place, quick=place is ACROSS)
+            g = Group(f"w1b.p{p}.{slug(place)}", place, quick=2 * (place is ACROSS))
             a = ["mode=b", f"p={p}"]
             g.c("w1_pirn w1_pirn_new w1_pirn_pre w1_libuv w1_libev w1_libevent w1_libevent_new w1_libevent_pre w1_pthread "
                 "w1_floor_flag w1_floor_nomalloc", "m=1000000", *a)
@@ -181,7 +181,7 @@ def w1b():
 def w2():
     columns = []
     for place, n in ((ACROSS, 20000), (UNPINNED, 20000), (LOADED, 3000), (ONE_CORE, 100000)):
-        g = Group(f"w2.{slug(place)}", place, quick=place in (ACROSS, ONE_CORE))
+        g = Group(f"w2.{slug(place)}", place, quick=2 * (place in (ACROSS, ONE_CORE)))
         slow = place in (ONE_CORE, LOADED)
         few = [f"n={n}", f"warm={n // 10}"]
         many = few if slow else ["n=500000"]
@@ -194,7 +194,7 @@ def w2():
         target = {"across": at_most(200), "unpinned": best_rival(), "loaded": best_rival(), "one core": at_most(5100)}[place.name]
         columns.append(Column(place.name, g, target))
     for place in (ACROSS, LOADED, ONE_CORE):
-        g = Group(f"w2.asleep.{slug(place)}", place, rounds=3, quick=place is ACROSS)
+        g = Group(f"w2.asleep.{slug(place)}", place, rounds=3)
         g.c("w2_pirn w2_libevent w2_libuv w2_libev w2_glib w2_floor_epoll w2_floor_futex w2_floor_adaptive", "n=500", "warm=20", "gap=2000")
         columns.append(Column(f"asleep, {place.name}", g, best_rival(1.1)))
     return Table("w2", "W2: wake ping-pong of two loops; ns per round trip. Asleep: from the activation of a loop that has slept for 2 ms to its callback; ns, median", columns)
@@ -207,10 +207,10 @@ def w3():
     for place in places:
         word = "quiet" if place is UNPINNED else place.name
         few = place is not UNPINNED
-        g = Group(f"w3a.{slug(place)}", place, rounds=3, quick=place is UNPINNED)
+        g = Group(f"w3a.{slug(place)}", place, rounds=3, quick=2 * (place is UNPINNED))
         g.c(rivals + " w3_glib", "mode=a").rs("w3a", "tokio-delayqueue tokio-sleep")
         a.append(Column(f"add + cancel, {word}", g, best_rival() if few else at_most(25)))
-        g = Group(f"w3b.{slug(place)}", place, rounds=3, quick=place is UNPINNED)
+        g = Group(f"w3b.{slug(place)}", place, rounds=3, quick=int(place is UNPINNED))
         lead = ["lead=4000"] if place is LOADED else []
         g.c(rivals + ("" if few else " w3_glib"), "mode=b", *lead).rs("w3b", "tokio-delayqueue tokio-sleep", *lead)
         b.append(Column(f"CPU ns, {word}", g, best_rival() if few else at_most(450)))
@@ -220,7 +220,7 @@ def w3():
             b.append(Column("early", g, at_most(0), "early"))
     for n, limit in ((10000, 20), (100000, 25), (1000000, 75)):
         for place in places if n == 100000 else (UNPINNED,):
-            g = Group(f"w3c.{n}.{slug(place)}", place, rounds=3, quick=place is UNPINNED)
+            g = Group(f"w3c.{n}.{slug(place)}", place, rounds=3, quick=2 * (place is UNPINNED and n == 100000))
             g.c(rivals, "mode=c", f"n={n}", "m=5000000")
             g.rs("w3c", "tokio-delayqueue tokio-sleep", f"n={n}", "m=5000000")
             word = f"{n:,} pending" + ("" if place is UNPINNED else f", {place.name}")
@@ -237,7 +237,7 @@ def w4():
     sizes = ((100, 1, UNPINNED), (100, 100, UNPINNED), (1000, 1, UNPINNED), (1000, 100, UNPINNED), (9900, 100, UNPINNED), (9900, 1000, UNPINNED),
              (1000, 100, LOADED), (1000, 100, ONE_CORE))
     for n, a, place in sizes:
-        g = Group(f"w4.n{n}.a{a}.{slug(place)}", place, rounds=5, quick=(n, a, place) in (sizes[3], sizes[5]))
+        g = Group(f"w4.n{n}.a{a}.{slug(place)}", place, rounds=5, quick=2 * ((n, a, place) in (sizes[3], sizes[5])))
         args = [f"n={n}", f"a={a}", "w=1000", "rounds=25"]
         g.c("w4_pirn w4_libev w4_libevent w4_libuv w4_floor w4_floor_mod", *args).rs("w4", "mio polling", *args)
         word = f"{n:,} / {a:,}" + ("" if place is UNPINNED else f", {place.name}")
@@ -255,7 +255,7 @@ def w5():
         columns = []
         for place, ps in ((ACROSS, (1, 2, 4)), (UNPINNED, (1,)), (LOADED, (1, 4)), (ONE_CORE, (1, 4))):
             for p in ps:
-                g = Group(f"w5.{size}.p{p}.{slug(place)}", place, rounds=3, quick=place is ACROSS and (size, p) in ((8, 1), (8, 4), (64, 1), (1024, 1)))
+                g = Group(f"w5.{size}.p{p}.{slug(place)}", place, rounds=3, quick=2 * (place is ACROSS and (size, p) in ((8, 1), (8, 4), (64, 1), (1024, 1))))
                 a = [f"p={p}", f"total={total}"]
                 floors = f" w5_floor_spsc_{size}" if p == 1 and place is not ONE_CORE else ""
                 g.c(f"w5_pirn_{size} w5_pirn_bytes_{size} w5_pthread_{size} w5_floor_ring_futex_{size} w5_floor_swap_{size}" + floors, *a)
@@ -273,7 +273,7 @@ def w6():
     columns = []
     for place in (ACROSS, UNPINNED, LOADED, ONE_CORE):
         for callers in (1, 4):
-            g = Group(f"w6.c{callers}.{slug(place)}", place, rounds=3, quick=place in (ACROSS, ONE_CORE) and callers == 1)
+            g = Group(f"w6.c{callers}.{slug(place)}", place, rounds=3, quick=2 * (place in (ACROSS, ONE_CORE) and callers == 1))
             n = 5000 if place is LOADED else 30000
             fast = n if place in (LOADED, ONE_CORE) else 400000
             a = [f"c={callers}"]
@@ -291,10 +291,10 @@ def w6():
 
 
 def w7():
-    event = Group("w7.event", UNPINNED, rounds=2, quick=True).c("w7_pirn w7_libevent w7_libuv w7_libev w7_glib", "what=event")
-    timer = Group("w7.timer", UNPINNED, rounds=2, quick=True).c("w7_pirn w7_libevent w7_libuv w7_libev w7_glib", "what=timer")
+    event = Group("w7.event", UNPINNED, rounds=2, quick=2).c("w7_pirn w7_libevent w7_libuv w7_libev w7_glib", "what=event")
+    timer = Group("w7.timer", UNPINNED, rounds=2, quick=2).c("w7_pirn w7_libevent w7_libuv w7_libev w7_glib", "what=timer")
     timer.rs("w7", "tokio-delayqueue tokio-sleep", "what=timer")
-    thread = Group("w7.thread", UNPINNED, rounds=2, quick=True).c("w7_pirn w7_pthread", "what=thread")
+    thread = Group("w7.thread", UNPINNED, rounds=2, quick=2).c("w7_pirn w7_pthread", "what=thread")
     thread.rs("w7", "std-crossbeam", "what=thread").java("w7", "java")
     return Table("w7", "W7: bytes (RSS) for each of 1M idle events, 1M pending timers, 1000 idle OS threads with a mailbox; ns to make one", [
         Column("event, bytes", event, at_most(96), "bytes_each"), Column("ns", event),
@@ -308,7 +308,7 @@ def w9():
     for place in (UNPINNED, LOADED, ONE_CORE):
         for k, word, factor in ((1, "1 in flight", 0.5), (4, "4 in flight", 0.5), (1024, "saturated", 0.2)):
             n = 300000 if k > 4 else 3000 if place is LOADED else 30000
-            g = Group(f"w9.k{k}.{slug(place)}", place, rounds=3, quick=place is UNPINNED)
+            g = Group(f"w9.k{k}.{slug(place)}", place, rounds=3, quick=2 * (place is UNPINNED))
             a = [f"n={n}", f"k={k}"]
             g.c("w9_pirn w9_libuv w9_glib", *a).rs("w9", "crossbeam tokio-spawn-blocking", *a)
             target = times(factor, "libuv") if place is UNPINNED else times(1, "libuv")
