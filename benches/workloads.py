@@ -3,6 +3,7 @@
 A Group is a set of programs that are run in turn, round by round, at one place. A Table has one row for each program
 and one column for a figure of a group. A Plot has one group for each n."""
 import os
+import shutil
 from dataclasses import dataclass, field
 from typing import Callable, Optional
 
@@ -317,15 +318,16 @@ def w9():
 
 
 def w10():
-    """From Lisp: ../lisp/bench/w10 WHAT, if it is there, prints one line for each of its rows, as all programs here do."""
-    program = os.path.join(HERE, "..", "lisp", "bench", "w10")
-    columns = []
-    for what, limit in (("activations", 333), ("delays", 667), ("messages", 1000)):
-        g = Group(f"w10.{what}", UNPINNED, rounds=3)
-        if os.access(program, os.X_OK):
-            g.raw(program, what)
-        columns.append(Column(what, g, at_most(limit)))
-    return Table("w10", "W10: from Lisp; ns per operation", columns)
+    """From Lisp, where there is one: the benchmark of ../lisp prints a figure for each of these columns."""
+    g = Group("w10", UNPINNED, rounds=2)
+    if shutil.which("sbcl") and os.path.exists(os.path.join(HERE, "..", "lisp", "bench", "run.sh")):
+        g.raw(os.path.join(HERE, "w10"))
+    figures = (("activations, 1 thread", "activations_shared_1_thread", 333), ("activations, 4", "activations_shared_4_threads", 333),
+               ("make + activate, 1", "make_activate_run_1_thread", 333), ("make + activate, 4", "make_activate_run_4_threads", 333),
+               ("delays", "delays", 667), ("messages, 1 sender", "messages_1_sender", 1000), ("messages, 4", "messages_4_senders", 1000),
+               ("calls", "calls", None))
+    columns = [Column(head, g, at_most(limit) if limit else None, key) for head, key, limit in figures]
+    return Table("w10", "W10: from Lisp (SBCL); ns per operation", columns)
 
 
 def tables():
