@@ -16,7 +16,7 @@ use crate::error::{Code, Error, Result};
 use crate::handle::{Cache, Handle, Slot};
 use crate::sync::atomic::Ordering;
 use crate::sys::clock::{NEVER, Nanos, after, now};
-use crate::sys::poller::Poller;
+use crate::sys::poller::{Poller, WATCHES_FROM_NEXT_SLEEP};
 use crate::timer::Timers;
 use crate::what;
 use std::collections::VecDeque;
@@ -261,7 +261,7 @@ impl Life {
                 self.watches.add(target, key, interest)?;
                 let before = self.shared.descriptors.swap(self.watches.registered(), Ordering::AcqRel);
                 // A loop that sleeps on its word must change over to the kernel's poll.
-                self.look_again |= before == 0;
+                self.look_again |= before == 0 || WATCHES_FROM_NEXT_SLEEP;
             }
             Kind::Signal => {
                 self.signals.add(&self.shared.signals, target, key)?;

@@ -16,6 +16,7 @@
 mod activation;
 mod api;
 mod dispatch;
+mod dump;
 mod forking;
 mod inbox;
 mod life;
@@ -30,6 +31,7 @@ mod task;
 mod watch;
 
 pub use api::{Event, EventLoop, EventRef, Interest, LoopRef, What};
+pub(crate) use dump::dump;
 pub use run::End;
 pub(crate) use run::{Taken, current, run, run_once, take, wait};
 pub(crate) use shared::Shared;
@@ -153,6 +155,12 @@ pub(crate) fn break_now(handle: Handle) -> Result<()> {
     })
 }
 
+/// Has whoever waits in the loop find out that it was killed.
+pub(crate) fn interrupt(handle: Handle) -> Result<()> {
+    find(handle)?.ring(shared::INTERRUPTED);
+    Ok(())
+}
+
 /// Puts a task into the loop's inbox.
 pub(crate) fn post(handle: Handle, task: Task) -> Result<()> {
     find(handle)?.put(handle, Item::Task(task))
@@ -170,13 +178,9 @@ pub(crate) fn on_exit(handle: Handle, task: Task) -> Result<()> {
 pub(crate) fn fd(handle: Handle) -> Result<RawFd> {
     let shared = find(handle)?;
     let fd = shared.with(handle, |life| {
+        life.watches.set_alarm(shared.next_deadline())?;
         shared.embedded.store(true, Ordering::Release);
-        let deadline = shared.next_deadline();
-        if let Err(error) = life.watches.set_alarm(deadline) {
-            shared.embedded.store(false, Ordering::Release);
-            return Err(error);
-        }
-        Ok(life.watches.poller().descriptor())
+        life.watches.poller().descriptor()
     })?;
     if shared.runner.load(Ordering::Acquire) == 0 {
         shared.offer_descriptor();
@@ -318,6 +322,11 @@ pub(crate) fn add_interval(event: Handle, period: Nanos) -> Result<()> {
         return Err(Error::new(Code::Invalid, "a period must be longer than nothing and have an end"));
     }
     with_event(event, |life, key| life.add_interval(key, period))
+}
+
+/// Is it an event?
+pub(crate) fn check_event(event: Handle) -> Result<()> {
+    EVENTS.get(event).map(|_| ())
 }
 
 /// Has the event's callback run on the loop's thread, now.

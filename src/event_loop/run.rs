@@ -2,7 +2,7 @@
 
 use super::dispatch::{BUDGET, Call, Polled};
 use super::life::Life;
-use super::shared::{BREAK, EXITED, Shared, WORK};
+use super::shared::{BREAK, EXITED, INTERRUPTED, Shared, WORK};
 use super::task::{Argument, Grave, Task, TaskFn};
 use super::{LOOPS, find};
 use crate::error::{Code, Error, Result};
@@ -10,6 +10,7 @@ use crate::handle::Handle;
 use crate::sync::atomic::{AtomicU32, Ordering};
 use crate::sys::clock::{NEVER, Nanos, after, now};
 use crate::sys::os_thread;
+use crate::waiting;
 use std::cell::Cell;
 
 thread_local! {
@@ -82,7 +83,9 @@ pub(crate) fn wait(handle: Handle, timeout: Nanos) -> Result<bool> {
         return Err(Error::new(Code::Busy, "another thread runs the loop or waits for it"));
     }
     shared.owner.store(me, Ordering::Release);
+    waiting::enter_elsewhere(handle);
     let result = shared.wait_until_ready(limit(timeout));
+    waiting::leave_elsewhere();
     shared.waiter.store(0, Ordering::Release);
     result
 }
@@ -136,6 +139,7 @@ impl From<Call> for Taken {
 
 /// What there is to do.
 enum Look {
+    Interrupted,
     Asked,
     Ready,
     Empty,
@@ -153,9 +157,18 @@ impl Shared {
         self.notice.reasons() & (EXITED | BREAK) != 0
     }
 
+    /// Was the calling thread killed? What was rung for one that waited here before it is no matter.
+    fn check_interrupted(&self) -> Result<()> {
+        self.notice.take(INTERRUPTED);
+        if waiting::interrupted() { Err(Code::Interrupted.into()) } else { Ok(()) }
+    }
+
     /// What is there to do now? Touches no lock.
     fn look(&self) -> Look {
         let reasons = self.notice.reasons();
+        if reasons & INTERRUPTED != 0 {
+            return Look::Interrupted;
+        }
         if reasons & (EXITED | BREAK) != 0 {
             return Look::Asked;
         }
@@ -174,8 +187,10 @@ impl Shared {
 
     /// The wait of the pull calls.
     fn wait_until_ready(&self, until: Nanos) -> Result<bool> {
+        self.check_interrupted()?;
         loop {
             match self.look() {
+                Look::Interrupted => self.check_interrupted()?,
                 Look::Asked => {
                     self.notice.take(EXITED | BREAK);
                     return Err(Code::Cancelled.into());
@@ -270,6 +285,8 @@ impl Run {
             run.polled = polled;
         }
         shared.notice.awake();
+        waiting::enter_elsewhere(handle);
+        shared.check_interrupted()?;
         Ok(run)
     }
 
@@ -278,6 +295,7 @@ impl Run {
         let shared = self.shared;
         loop {
             match shared.look() {
+                Look::Interrupted => shared.check_interrupted()?,
                 Look::Asked => return Ok(Round::Ended(End::Asked)),
                 Look::Empty => return Ok(Round::Ended(End::Empty)),
                 Look::Ready => break,
@@ -371,6 +389,7 @@ impl Drop for Run {
             life.polled = Some(polled);
             Ok(())
         });
+        waiting::leave_elsewhere();
         let _ = CURRENT.try_with(|current| current.set(None));
         shared.runner.store(0, Ordering::Release);
         // A post between the last look and here found a runner; the embedder must hear of it.

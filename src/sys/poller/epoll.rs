@@ -12,6 +12,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 const WAKE: u64 = u64::MAX;
 const ALARM: u64 = u64::MAX - 1;
 
+/// Are descriptors looked at only when a sleep begins, so that a sleeper must be woken to see a new one?
+pub(crate) const WATCHES_FROM_NEXT_SLEEP: bool = false;
+
 /// A set of watched descriptors.
 #[derive(Debug)]
 pub(crate) struct Poller {
@@ -58,8 +61,8 @@ impl Poller {
     }
 
     /// A descriptor that is readable when [`Sleeper::collect`] would find something.
-    pub(crate) fn descriptor(&self) -> RawFd {
-        self.epoll.as_raw_fd()
+    pub(crate) fn descriptor(&self) -> Result<RawFd> {
+        Ok(self.epoll.as_raw_fd())
     }
 
     /// Registers a descriptor.
@@ -249,7 +252,7 @@ fn what(events: u32) -> u32 {
     if any(libc::EPOLLOUT | broken) {
         what |= WRITE;
     }
-    if any(libc::EPOLLRDHUP | libc::EPOLLHUP) {
+    if any(libc::EPOLLRDHUP | broken) {
         what |= CLOSED;
     }
     what

@@ -4,8 +4,14 @@
 //! that the loop's thread sleeps on while it holds nothing. Linux has epoll; `poll(2)` serves elsewhere, and on Linux
 //! with the feature `force-poll`.
 
-mod epoll;
-pub(crate) use epoll::{Buffer, Poller, Sleeper};
+#[cfg(all(target_os = "linux", not(feature = "force-poll")))]
+#[path = "epoll.rs"]
+mod backend;
+#[cfg(not(all(target_os = "linux", not(feature = "force-poll"))))]
+#[path = "poll.rs"]
+mod backend;
+
+pub(crate) use backend::{Buffer, Poller, Sleeper, WATCHES_FROM_NEXT_SLEEP};
 
 /// What a back end says of one descriptor.
 #[derive(Debug, Clone, Copy)]
