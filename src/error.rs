@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::cell::RefCell;
+use std::ffi::CStr;
 use std::fmt;
 
 /// A failure's kind. The numbers are the C constants `PIRN_E…` and never change.
@@ -80,36 +81,36 @@ impl Code {
 
     /// The C constant's name, `"PIRN_EINVAL"` and so on.
     pub fn name(self) -> &'static str {
-        self.c_words().0
+        self.c_words().0.to_str().unwrap_or_default()
     }
 
     /// One line that says what the code means.
     pub fn text(self) -> &'static str {
-        self.c_words().1
+        self.c_words().1.to_str().unwrap_or_default()
     }
 
-    /// Name and meaning, NUL-terminated for C.
-    pub(crate) fn c_words(self) -> (&'static str, &'static str) {
+    /// Name and meaning, as C reads them.
+    pub(crate) fn c_words(self) -> (&'static CStr, &'static CStr) {
         match self {
-            Code::Invalid => ("PIRN_EINVAL", "an argument is out of its range"),
-            Code::Handle => ("PIRN_EHANDLE", "not a handle of this kind"),
-            Code::Stale => ("PIRN_ESTALE", "the object was freed"),
-            Code::State => ("PIRN_ESTATE", "the object's state does not allow this"),
-            Code::Thread => ("PIRN_ETHREAD", "called from the wrong thread"),
-            Code::Name => ("PIRN_ENAME", "not a valid name"),
-            Code::Exists => ("PIRN_EEXIST", "the name is taken"),
-            Code::NotFound => ("PIRN_ENOENT", "there is no such thing"),
-            Code::Again => ("PIRN_EAGAIN", "it would have to wait"),
-            Code::TimedOut => ("PIRN_ETIMEDOUT", "the time given is over"),
-            Code::Deadlock => ("PIRN_EDEADLK", "waiting would close a cycle of waiting threads"),
-            Code::Dead => ("PIRN_EDEAD", "the thread is dead"),
-            Code::Interrupted => ("PIRN_EINTERRUPTED", "the waiting thread was killed"),
-            Code::Handler => ("PIRN_EHANDLER", "the other side's function failed"),
-            Code::Cancelled => ("PIRN_ECANCELED", "it was cancelled"),
-            Code::Busy => ("PIRN_EBUSY", "it is in use"),
-            Code::Panic => ("PIRN_EPANIC", "a panic was stopped at the library's edge"),
-            Code::NoMemory => ("PIRN_ENOMEM", "out of memory"),
-            Code::System => ("PIRN_ESYS", "the operating system refused"),
+            Code::Invalid => (c"PIRN_EINVAL", c"an argument is out of its range"),
+            Code::Handle => (c"PIRN_EHANDLE", c"not a handle of this kind"),
+            Code::Stale => (c"PIRN_ESTALE", c"the object was freed"),
+            Code::State => (c"PIRN_ESTATE", c"the object's state does not allow this"),
+            Code::Thread => (c"PIRN_ETHREAD", c"called from the wrong thread"),
+            Code::Name => (c"PIRN_ENAME", c"not a valid name"),
+            Code::Exists => (c"PIRN_EEXIST", c"the name is taken"),
+            Code::NotFound => (c"PIRN_ENOENT", c"there is no such thing"),
+            Code::Again => (c"PIRN_EAGAIN", c"it would have to wait"),
+            Code::TimedOut => (c"PIRN_ETIMEDOUT", c"the time given is over"),
+            Code::Deadlock => (c"PIRN_EDEADLK", c"waiting would close a cycle of waiting threads"),
+            Code::Dead => (c"PIRN_EDEAD", c"the thread is dead"),
+            Code::Interrupted => (c"PIRN_EINTERRUPTED", c"the waiting thread was killed"),
+            Code::Handler => (c"PIRN_EHANDLER", c"the other side's function failed"),
+            Code::Cancelled => (c"PIRN_ECANCELED", c"it was cancelled"),
+            Code::Busy => (c"PIRN_EBUSY", c"it is in use"),
+            Code::Panic => (c"PIRN_EPANIC", c"a panic was stopped at the library's edge"),
+            Code::NoMemory => (c"PIRN_ENOMEM", c"out of memory"),
+            Code::System => (c"PIRN_ESYS", c"the operating system refused"),
         }
     }
 }

@@ -1,6 +1,8 @@
 //! pirn: an event loop that any thread may touch, and named threads that talk by message.
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::panic))]
 
+#[cfg(not(loom))]
+mod dump;
 mod error;
 #[cfg(not(loom))]
 mod event_loop;
@@ -8,8 +10,10 @@ mod event_loop;
 #[cfg(loom)]
 #[path = "event_loop/activation.rs"]
 mod activation;
+#[cfg(not(loom))]
 mod ffi;
 mod handle;
+mod log;
 mod sync;
 mod sys;
 mod timer;

@@ -50,7 +50,8 @@ pub const PIRN_ABI_VERSION: c_int = 1;
 
 /// The library's version as text, such as "0.1.0".
 ///
-/// A program that wants to be sure that it runs with the library it was compiled for compares this with PIRN_VERSION.
+/// A program that wants to be sure that it runs with the library it was compiled for compares this with
+/// PIRN_VERSION.
 ///
 /// Thread: any.
 /// Owns: the text is the library's and lives as long as the process.
@@ -74,7 +75,8 @@ pub extern "C" fn pirn_abi_version() -> c_int {
 
 /// The time now, on the monotonic clock that all timers use.
 ///
-/// It stands still while the machine is suspended, and setting the time of day doesn't move it (libuv: uv_hrtime).
+/// It stands still while the machine is suspended, and setting the time of day doesn't move it (libuv:
+/// uv_hrtime).
 ///
 /// Thread: any; also inside a signal handler.
 /// Owns: nothing.

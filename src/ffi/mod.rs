@@ -11,6 +11,10 @@
 #![allow(non_camel_case_types, reason = "types are named as C's readers see them")]
 
 mod base;
+mod errors;
+mod events;
+mod inspect;
+mod loops;
 mod values;
 
 use crate::error::{self, Code, Error, Result};

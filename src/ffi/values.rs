@@ -1,8 +1,12 @@
-//! Values as C sees them, and the way in and out of [`Value`].
+//! Values: what crosses threads, as a message, a reply or a result.
 //!
-//! One rule covers every `pirn_value` in existence: **it owns what it points to exactly when its `free` is set.** The
-//! library's own bytes come in blocks that know their length and carry [`release_block`] as their `free`; bytes that
-//! are only lent to a callback, and what the macros make, carry none.
+//! A function that sends takes a const pirn_value *, made by PIRN_INT, PIRN_STR and the other macros below or filled in
+//! by hand; NULL is PIRN_NIL. One that receives fills a pirn_value of yours, which you drop with pirn_clear; where it
+//! is an out parameter NULL is allowed, and the value is dropped. A callback is handed a pirn_value * to look at, to
+//! move out with pirn_move, or to fill with the pirn_set_ functions; what it leaves there is dropped or sent for it.
+//!
+//! A value owns what it points to exactly when its free is set. Bytes that are only lent, and what the macros make,
+//! have none.
 
 use super::base::{pirn_free_fn, pirn_future};
 use super::{guard, handle, pointer};
@@ -43,11 +47,11 @@ pub union pirn_payload {
 /// What crosses threads: a message, a reply, a result.
 ///
 /// Integers and numbers travel as they are and bytes are copied. A pointer moves: once a call that takes it has
-/// succeeded it belongs to the library, which hands it to exactly one receiver or frees it exactly once; when the call
-/// failed it is still the caller's.
+/// succeeded it belongs to the library, which hands it to exactly one receiver or frees it exactly once; when
+/// the call failed it is still the caller's.
 ///
-/// A value that you make yourself begins as {0}, which is PIRN_NIL, or comes from PIRN_INT and the other macros. A
-/// value that you got from the library is dropped with pirn_clear, or moved on with pirn_move.
+/// A value that you make yourself begins as {0}, which is PIRN_NIL, or comes from PIRN_INT and the other
+/// macros. A value that you got from the library is dropped with pirn_clear, or moved on with pirn_move.
 #[repr(C)]
 pub struct pirn_value {
     /// PIRN_NIL and so on.
@@ -100,11 +104,14 @@ pub unsafe extern "C" fn pirn_set_number(v: *mut pirn_value, number: f64) -> c_i
     guard(|| unsafe { set(v, || Ok(pirn_value::new(PIRN_NUMBER, pirn_payload { number }, None))) })
 }
 
-/// Makes it PIRN_BYTES: a copy of size bytes at data, and a NUL behind them. Drops what was there; data may be part of it.
+/// Makes it PIRN_BYTES: a copy of size bytes at data, and a NUL behind them. Drops what was there.
+///
+/// data may be part of what was there.
 ///
 /// Thread: any; the value is used by one thread at a time. Also inside key and merge functions.
 /// Owns: the copy belongs to the value; what the value owned is freed.
-/// Returns: PIRN_OK; PIRN_EINVAL v is NULL, or data is NULL and size is not 0; PIRN_ENOMEM. After a failure v is as it was.
+/// Returns: PIRN_OK; PIRN_EINVAL v is NULL, or data is NULL and size is not 0; PIRN_ENOMEM. After a failure v
+///   is as it was.
 /// Since: 0.1
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn pirn_set_bytes(v: *mut pirn_value, data: *const c_void, size: usize) -> c_int {
@@ -136,7 +143,8 @@ pub unsafe extern "C" fn pirn_set_string(v: *mut pirn_value, text: *const c_char
 /// Makes it PIRN_POINTER, dropping what was there.
 ///
 /// Thread: any; the value is used by one thread at a time. Also inside key and merge functions.
-/// Owns: with a free function the pointer belongs to the value from now on; without one it is only lent. What the value owned is freed.
+/// Owns: with a free function the pointer belongs to the value from now on; without one it is only lent. What
+///   the value owned is freed.
 /// Returns: PIRN_OK; PIRN_EINVAL v is NULL, and the pointer is still the caller's.
 /// Since: 0.1
 #[unsafe(no_mangle)]
@@ -149,7 +157,8 @@ pub unsafe extern "C" fn pirn_set_pointer(v: *mut pirn_value, pointer: *mut c_vo
 ///
 /// Thread: any; the value is used by one thread at a time. Also inside key and merge functions.
 /// Owns: the copy belongs to the value; what the value owned is freed.
-/// Returns: PIRN_OK; PIRN_EINVAL v is NULL; PIRN_ENOMEM, and v is as it was. A text that is NULL counts as empty.
+/// Returns: PIRN_OK; PIRN_EINVAL v is NULL; PIRN_ENOMEM, and v is as it was. A text that is NULL counts as
+///   empty.
 /// Since: 0.1
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn pirn_set_error(v: *mut pirn_value, code: c_int, text: *const c_char) -> c_int {
@@ -177,12 +186,13 @@ pub unsafe extern "C" fn pirn_set_future(v: *mut pirn_value, f: *mut pirn_future
 
 /// Takes a value over: to gets it and from becomes PIRN_NIL. Drops what was in to.
 ///
-/// This is how a callback keeps what it was given: what it leaves in the value is dropped when it returns. Values that
-/// the library made are not copied, only short bytes of a message are.
+/// This is how a callback keeps what it was given: what it leaves in the value is dropped when it returns.
+/// Values that the library made are not copied, only short bytes of a message are.
 ///
 /// Thread: any; both values are used by one thread at a time. Also inside key and merge functions.
 /// Owns: to owns what from owned. With to NULL it is freed; with from NULL, to becomes PIRN_NIL.
-/// Returns: nothing. Only without memory for a copy of lent bytes does to become PIRN_NIL; then pirn_last_error says PIRN_ENOMEM.
+/// Returns: nothing. Only without memory for a copy of lent bytes does to become PIRN_NIL; then pirn_last_error
+///   says PIRN_ENOMEM.
 /// Since: 0.1
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn pirn_move(to: *mut pirn_value, from: *mut pirn_value) {
@@ -242,7 +252,7 @@ impl pirn_value {
     }
 }
 
-/// The `free` of the library's own bytes.
+/// The `free` of the library's own bytes, which come in blocks that know their length.
 const RELEASE: unsafe extern "C" fn(*mut c_void) = release_block;
 
 /// Reads what a C caller offers for sending: bytes are copied, a pointer moves. NULL is NIL.
@@ -259,7 +269,8 @@ pub(super) unsafe fn read(value: *const pirn_value) -> Result<Value> {
     unsafe { import(value) }
 }
 
-/// Gives `call` what a C caller offers. What `call` leaves there was not taken: a pointer is still the caller's.
+/// Gives `call` what a C caller offers. What `call` leaves there was not taken: a pointer is still the
+/// caller's.
 ///
 /// # Safety
 /// As for [`read`].
@@ -271,7 +282,8 @@ pub(super) unsafe fn offer<R>(value: *const pirn_value, call: impl FnOnce(&mut V
     result
 }
 
-/// Writes what came of a call into an out parameter: the value, or NIL after a failure. With `out` NULL it is dropped.
+/// Writes what came of a call into an out parameter: the value, or NIL after a failure. With `out` NULL it is
+/// dropped.
 ///
 /// # Safety
 /// `out` is null or points to memory for a value; what was there is overwritten, not dropped.
@@ -297,7 +309,8 @@ pub(super) fn lend<R>(mut value: Value, call: impl FnOnce(*mut pirn_value) -> R)
     result
 }
 
-/// Shows a callback a value that it may change; what it left is the value from then on, or NIL where that is unusable.
+/// Shows a callback a value that it may change; what it left is the value from then on, or NIL where that is
+/// unusable.
 pub(super) fn lend_to_change<R>(value: &mut Value, call: impl FnOnce(*mut pirn_value) -> R) -> (R, Result<()>) {
     let mut shown = hand_over(value);
     let result = call(&raw mut shown);
@@ -342,8 +355,8 @@ fn view(value: &Value) -> pirn_value {
     }
 }
 
-/// `value` as C sees it. Pointers and long bytes move out, so that C may take them without a copy; short bytes stay in
-/// `value`, and are only pointed to.
+/// `value` as C sees it. Pointers and long bytes move out, so that C may take them without a copy; short bytes
+/// stay in `value`, and are only pointed to.
 fn hand_over(value: &mut Value) -> pirn_value {
     let (kind, code, bytes) = match std::mem::take(value) {
         Value::Pointer(held) => {

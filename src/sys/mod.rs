@@ -4,5 +4,7 @@ pub(crate) mod clock;
 pub(crate) mod fork;
 pub(crate) mod futex;
 pub(crate) mod os_thread;
+pub(crate) mod output;
 pub(crate) mod poller;
 pub(crate) mod signal;
+pub(crate) mod spawn;
