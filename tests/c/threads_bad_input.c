@@ -74,7 +74,6 @@ static void every_function(pirn_thread *bad, int code, int line) {
     CHECK_EQ(freed(c), 0);
     CHECK_EQ(free_event(event), 0);
     CHECK_EQ(free_event_loop(loop), 0);
-    free(c);
 }
 
 static void test_handles(void) {

@@ -77,14 +77,19 @@ static UNUSED bool is_error_text(const pirn_value *v, int code, const char *text
 
 /* A pointer that knows how often it was freed. The memory stays, so that a second free is counted and not a crash. */
 typedef struct counted {
+    struct counted *next;
     int id;
     atomic_int freed;
 } counted;
+
+static UNUSED counted *_Atomic counted_all;
 
 static UNUSED counted *counted_make(int id) {
     counted *c = calloc(1, sizeof *c);
     if (c == NULL) abort();
     c->id = id;
+    c->next = atomic_load(&counted_all);
+    while (!atomic_compare_exchange_weak(&counted_all, &c->next, c)) continue;
     return c;
 }
 

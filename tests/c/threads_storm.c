@@ -17,27 +17,22 @@ static atomic_int balance;                       /* pointers made and not yet fr
 static atomic_int handled, undelivered, accepted, timed;
 static atomic_int freed_twice;
 
-typedef struct load {
-    atomic_int freed;
-} load;
-
-static load *load_make(void) {
-    load *l = calloc(1, sizeof *l);
-    if (l == NULL) abort();
+static counted *load_make(void) {
     ADD(balance, 1);
-    return l;
+    return counted_make(0);
 }
 
 static void load_free(void *pointer) {
-    if (ADD(((load *)pointer)->freed, 1) != 1) ADD(freed_twice, 1);
-    ADD(balance, -1);                            /* the memory stays: a second free is to be seen */
+    counted_free(pointer);
+    if (freed(pointer) != 1) ADD(freed_twice, 1);
+    ADD(balance, -1);
 }
 
 static int storm_receive(pirn_thread *self, pirn_value *message, pirn_value *reply, void *arg) {
     (void)self;
     (void)arg;
     ADD(handled, 1);
-    if (message->kind == PIRN_POINTER && ((load *)message->as.pointer)->freed) ADD(freed_twice, 1);
+    if (message->kind == PIRN_POINTER && freed(message->as.pointer)) ADD(freed_twice, 1);
     pirn_set_pointer(reply, load_make(), load_free);
     return GET(handled) % 5 == 0 ? 9 : 0;
 }
@@ -88,7 +83,7 @@ static void *storm_sender(void *arg) {
     unsigned random = (unsigned)(intptr_t)arg * 7919u + 1;
     for (int i = 0; i < ROUNDS; i++) {
         pirn_thread *t = any_target(&random);
-        load *l = load_make();
+        counted *l = load_make();
         const pirn_value *message = PIRN_PTR(l, load_free);
         int code, sync = 0;
         switch (next_random(&random) % 6) {
