@@ -27,6 +27,8 @@
 #include "pirn/value.h"
 #include "pirn/loop.h"
 #include "pirn/event.h"
+#include "pirn/thread.h"
+#include "pirn/message.h"
 #include "pirn/inspect.h"
 
 #endif  /* PIRN_H */

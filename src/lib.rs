@@ -14,8 +14,11 @@ mod activation;
 mod ffi;
 mod handle;
 mod log;
+mod mailbox;
 mod sync;
 mod sys;
+#[cfg(not(loom))]
+mod thread;
 mod timer;
 mod value;
 mod waiting;

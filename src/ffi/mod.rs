@@ -15,6 +15,9 @@ mod errors;
 mod events;
 mod inspect;
 mod loops;
+mod messages;
+mod outcome;
+mod threads;
 mod values;
 
 use crate::error::{self, Code, Error, Result};

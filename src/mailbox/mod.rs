@@ -1,0 +1,433 @@
+//! The mailbox: a bounded queue that many send to and one receives from. It knows nothing of OS threads.
+//!
+//! ```text
+//!                       the limit counts all three of these
+//!             ┌──────────────────────────────────────────────┐
+//!   line  ──▶ queue  ──swap──▶ the receiver's batch ──▶ in hand
+//!             given back ◀──── before the receiver waits for somebody
+//! ```
+//!
+//! Senders push under a lock; the receiver swaps the whole queue for its empty batch, so that the two meet once a
+//! batch and the buffers go round without an allocation. What is in the batch still takes room: the receiver
+//! publishes how much of it is left with a plain store.
+//!
+//! **Blocked senders** stand in a line, their messages with them; whoever makes or sees room moves messages from the
+//! line into the queue, first come, first served, and then ends their senders' waits. The receiver does so once a
+//! worthwhile part of the limit is free, so that a burst wakes each sender once and not once a message. A sender is
+//! never left behind for that: it looks by itself after a moment ([`PATIENCE`]), and the receiver lets everybody in
+//! who fits before it waits for somebody else ([`Mailbox::give_back`]). So when a thread that waits has somebody in
+//! its line, its queue is full: the edge "full queue" is never a phantom.
+//!
+//! **The word.** MESSAGE stands exactly while something is queued (set and cleared under the lock), so only the push
+//! that finds the queue empty rings.
+
+mod close;
+mod coalesce;
+mod lane;
+mod line;
+mod receive;
+mod timers;
+
+pub(crate) use coalesce::Rules;
+pub(crate) use lane::Lane;
+pub(crate) use receive::Ready;
+
+use crate::error::Code;
+use crate::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, AtomicUsize, Ordering};
+use crate::sync::{Mutex, MutexGuard};
+use crate::sys::clock::{NEVER, Nanos};
+use crate::value::Value;
+use crate::waiting::notice::{Notice, Wake};
+use crate::waiting::waiter::{Bell, Outcome, Ticket};
+use coalesce::Coalescer;
+use line::Line;
+use timers::Timers;
+
+/// How long a blocked sender sleeps before it looks for room by itself.
+pub(crate) const PATIENCE: Nanos = 1_000_000;
+
+/// How many messages wait at most, unless it is said otherwise.
+pub(crate) const DEFAULT_LIMIT: usize = 1000;
+
+/// The reasons of a mailbox's word.
+const MESSAGE: u32 = 1;
+/// A timer was added that is the first now.
+const TIMER: u32 = 2;
+const STOP: u32 = 4;
+const KILL: u32 = 8;
+
+/// What a mailbox must know about a message.
+pub(crate) trait Parcel: Sized {
+    /// What is left of a message when its receiver will not answer it any more.
+    type Reply;
+
+    /// The wait of the one caller that the reply ends, if there is one.
+    fn caller(&self) -> Option<Ticket>;
+
+    /// Takes `caller` out of those that get the reply; false when it isn't one of them.
+    fn forget(&mut self, caller: Ticket) -> bool;
+
+    /// Takes all of them out. Dropped when no lock is held.
+    fn hang_up(&mut self) -> Self::Reply;
+
+    /// The message will not be taken: what its sender is told.
+    fn refused(self, code: Code, text: Option<String>) -> Outcome;
+
+    /// Its sender is gone, and has been told something else.
+    fn abandon(self);
+
+    /// A copy, for a timer that repeats.
+    fn again(&self) -> Option<Self>;
+}
+
+/// Who may still send.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+enum Gate {
+    #[default]
+    Open,
+    /// What is queued is still received.
+    Stopping,
+    /// Nothing is.
+    Closed,
+}
+
+/// What was counted, for the ledger: accepted = handled + coalesced + undelivered + what still waits.
+#[derive(Debug, Default, Clone, Copy)]
+pub(crate) struct Ledger {
+    pub(crate) queued: u64,
+    pub(crate) peak: u64,
+    pub(crate) accepted: u64,
+    pub(crate) handled: u64,
+    pub(crate) coalesced: u64,
+    pub(crate) refused: u64,
+    pub(crate) undelivered: u64,
+    pub(crate) blocked_senders: u64,
+    pub(crate) timers: u64,
+    pub(crate) busy_ns: u64,
+}
+
+#[derive(Debug)]
+struct Inner<T> {
+    /// Whose mailbox it is: a handle's bits. 0: nobody's.
+    tenant: u64,
+    gate: Gate,
+    limit: usize,
+    queue: Lane<T>,
+    /// What the receiver gave back of its batch; older than everything in `queue`.
+    given_back: Lane<T>,
+    /// How many were in the receiver's batch when it took it: never less than what is now.
+    lent_at_most: usize,
+    line: Line<T>,
+    timers: Timers<T>,
+    coalescer: Option<Box<Coalescer<T>>>,
+    ledger: Ledger,
+}
+
+impl<T> Default for Inner<T> {
+    fn default() -> Self {
+        Self {
+            tenant: 0,
+            gate: Gate::default(),
+            limit: DEFAULT_LIMIT,
+            queue: Lane::default(),
+            given_back: Lane::default(),
+            lent_at_most: 0,
+            line: Line::default(),
+            timers: Timers::default(),
+            coalescer: None,
+            ledger: Ledger::default(),
+        }
+    }
+}
+
+/// See the module.
+#[derive(Debug)]
+pub(crate) struct Mailbox<T> {
+    notice: Notice,
+    inner: Mutex<Inner<T>>,
+    /// What is left in the receiver's batch, and how much of it takes room. Only the receiver stores it.
+    lent: AtomicU64,
+    /// How many stand in the line. A hint outside the lock.
+    blocked: AtomicUsize,
+    /// When the first timer is due.
+    next_due: AtomicI64,
+    /// Messages taken. Only the receiver stores it.
+    handled: AtomicU64,
+    /// The last that was taken was a timer's, so a message is next.
+    after_timer: AtomicBool,
+    /// Time that the receiver was awake, up to `awake_since`; 0 there: it sleeps.
+    busy: AtomicI64,
+    awake_since: AtomicI64,
+}
+
+impl<T> Default for Mailbox<T> {
+    fn default() -> Self {
+        Self {
+            notice: Notice::default(),
+            inner: Mutex::new(Inner::default()),
+            lent: AtomicU64::new(0),
+            blocked: AtomicUsize::new(0),
+            next_due: AtomicI64::new(NEVER),
+            handled: AtomicU64::new(0),
+            after_timer: AtomicBool::new(false),
+            busy: AtomicI64::new(0),
+            awake_since: AtomicI64::new(0),
+        }
+    }
+}
+
+/// What must happen after the lock was let go: sleepers are woken, and what users gave is dropped.
+#[derive(Debug)]
+struct Aftermath<T> {
+    bells: Vec<Bell>,
+    values: Vec<Value>,
+    abandoned: Vec<T>,
+}
+
+impl<T> Default for Aftermath<T> {
+    fn default() -> Self {
+        Self { bells: Vec::new(), values: Vec::new(), abandoned: Vec::new() }
+    }
+}
+
+impl<T: Parcel> Aftermath<T> {
+    fn finish(self) {
+        self.bells.into_iter().for_each(Bell::ring);
+        self.abandoned.into_iter().for_each(Parcel::abandon);
+    }
+}
+
+/// What became of a message that was sent.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Sent {
+    /// It is in the queue.
+    Queued,
+    /// The queue is full; it stands in the line, for this wait.
+    InLine(Ticket),
+}
+
+/// Lent messages and how many of them take room, in one word.
+fn lent_word(live: usize, counted: usize) -> u64 {
+    (live as u64) << 32 | counted as u64
+}
+
+impl<T: Parcel> Mailbox<T> {
+    /// The mailbox gets another owner. Its batch is empty.
+    pub(crate) fn renew(&self, tenant: u64) {
+        let mut inner = self.inner.lock();
+        *inner = Inner { tenant, ..Inner::default() };
+        self.notice.take(MESSAGE | TIMER | STOP | KILL);
+        self.lent.store(0, Ordering::Relaxed);
+        self.blocked.store(0, Ordering::Relaxed);
+        self.next_due.store(NEVER, Ordering::Relaxed);
+        self.handled.store(0, Ordering::Relaxed);
+        self.after_timer.store(false, Ordering::Relaxed);
+        self.busy.store(0, Ordering::Relaxed);
+        self.awake_since.store(0, Ordering::Relaxed);
+    }
+
+    /// Says how many may wait; 0: as many as like.
+    pub(crate) fn set_limit(&self, tenant: u64, limit: usize) -> Result<(), Code> {
+        let mut inner = self.inner.lock();
+        inner.belongs_to(tenant)?;
+        inner.limit = if limit == 0 { usize::MAX } else { limit };
+        let mut after = Aftermath::default();
+        self.let_in(&mut inner, &mut after);
+        drop(inner);
+        after.finish();
+        Ok(())
+    }
+
+    /// Was a message ever sent here?
+    pub(crate) fn is_untouched(&self) -> bool {
+        self.inner.lock().ledger.accepted == 0
+    }
+
+    /// Sends `item`. When there is no room it gets in line, for the wait that `ticket` begins; without one it comes
+    /// back with [`Code::Again`].
+    pub(crate) fn send(
+        &self,
+        tenant: u64,
+        item: T,
+        ticket: impl FnOnce() -> Option<Ticket>,
+    ) -> Result<Sent, (Code, T)> {
+        let mut inner = self.inner.lock();
+        if let Err(code) = inner.admits(tenant) {
+            inner.ledger.refused += 1;
+            return Err((code, item));
+        }
+        if inner.coalescer.is_none() && inner.line.is_empty() && self.has_room(&inner) {
+            let wake = self.accept(&mut inner, item, true);
+            drop(inner);
+            self.wake(wake);
+            return Ok(Sent::Queued);
+        }
+        self.send_slowly(inner, item, ticket)
+    }
+
+    /// With rules, with a line, or without room.
+    fn send_slowly(
+        &self,
+        mut inner: MutexGuard<'_, Inner<T>>,
+        item: T,
+        ticket: impl FnOnce() -> Option<Ticket>,
+    ) -> Result<Sent, (Code, T)> {
+        let mut after = Aftermath::default();
+        let sent = self.merge_queue_or_line(&mut inner, item, ticket, &mut after);
+        drop(inner);
+        after.finish();
+        let (sent, wake) = sent?;
+        self.wake(wake);
+        Ok(sent)
+    }
+
+    fn merge_queue_or_line(
+        &self,
+        inner: &mut Inner<T>,
+        mut item: T,
+        ticket: impl FnOnce() -> Option<Ticket>,
+        after: &mut Aftermath<T>,
+    ) -> Result<(Sent, Wake), (Code, T)> {
+        let mut key = None;
+        if let Some(coalescer) = &mut inner.coalescer {
+            match coalescer.merge(&mut inner.queue, item, &mut after.values) {
+                Ok(()) => {
+                    inner.ledger.accepted += 1;
+                    inner.ledger.coalesced += 1;
+                    return Ok((Sent::Queued, Wake::Nobody));
+                }
+                Err((unmerged, its_key)) => (item, key) = (unmerged, its_key),
+            }
+        }
+        let mut wake = self.let_in(inner, after);
+        if inner.line.is_empty() && self.has_room(inner) {
+            if let Some(coalescer) = &mut inner.coalescer {
+                coalescer.queued(key);
+            }
+            wake = stronger(wake, self.accept(inner, item, true));
+            return Ok((Sent::Queued, wake));
+        }
+        let Some(ticket) = ticket() else {
+            inner.ledger.refused += 1;
+            return Err((Code::Again, item));
+        };
+        inner.line.join(item, ticket);
+        self.blocked.store(inner.line.len(), Ordering::Release);
+        Ok((Sent::InLine(ticket), wake))
+    }
+
+    /// Sends without room and without a wait: what the limit does not count.
+    pub(crate) fn send_outside_the_limit(&self, tenant: u64, item: T) -> Result<(), (Code, T)> {
+        let mut inner = self.inner.lock();
+        if let Err(code) = inner.admits(tenant) {
+            return Err((code, item));
+        }
+        if let Some(coalescer) = &mut inner.coalescer {
+            coalescer.queued(None);
+        }
+        let wake = self.accept(&mut inner, item, false);
+        drop(inner);
+        self.wake(wake);
+        Ok(())
+    }
+
+    /// Sends `item` at `deadline`, and then every `period` if that is not 0.
+    pub(crate) fn send_later(
+        &self,
+        tenant: u64,
+        item: T,
+        ticket: u64,
+        deadline: Nanos,
+        period: Nanos,
+    ) -> Result<(), (Code, T)> {
+        let mut inner = self.inner.lock();
+        if let Err(code) = inner.admits(tenant) {
+            return Err((code, item));
+        }
+        let first = inner.timers.next();
+        inner.timers.add(ticket, deadline, period, item);
+        let mut wake = Wake::Nobody;
+        if deadline < first {
+            // The receiver takes the reason away and then reads the deadline.
+            self.next_due.store(deadline, Ordering::Release);
+            wake = self.notice.ring(TIMER);
+        }
+        drop(inner);
+        self.wake(wake);
+        Ok(())
+    }
+
+    /// Takes back what [`Self::send_later`] was given; none when it has come, or was taken back.
+    pub(crate) fn cancel_later(&self, tenant: u64, ticket: u64) -> Result<Option<T>, Code> {
+        let mut inner = self.inner.lock();
+        inner.belongs_to(tenant)?;
+        let item = inner.timers.cancel(ticket);
+        self.next_due.store(inner.timers.next(), Ordering::Release);
+        Ok(item)
+    }
+
+    /// What was counted, now. Scans nothing.
+    pub(crate) fn ledger(&self, tenant: u64, now: Nanos) -> Result<Ledger, Code> {
+        let inner = self.inner.lock();
+        inner.belongs_to(tenant)?;
+        let lent = self.lent.load(Ordering::Acquire) >> 32;
+        let since = self.awake_since.load(Ordering::Relaxed);
+        let awake = if since == 0 { 0 } else { (now - since).max(0) };
+        Ok(Ledger {
+            queued: (inner.queue.live() + inner.given_back.live()) as u64 + lent,
+            handled: self.handled.load(Ordering::Acquire),
+            blocked_senders: inner.line.len() as u64,
+            timers: inner.timers.len() as u64,
+            busy_ns: (self.busy.load(Ordering::Relaxed) + awake) as u64,
+            ..inner.ledger
+        })
+    }
+
+    /// Puts `item` into the queue.
+    fn accept(&self, inner: &mut Inner<T>, item: T, counted: bool) -> Wake {
+        let first = inner.queue.live() + inner.given_back.live() == 0;
+        inner.queue.push(item, counted);
+        inner.ledger.accepted += 1;
+        let at_most = inner.queue.live() + inner.given_back.live() + inner.lent_at_most;
+        if at_most as u64 > inner.ledger.peak {
+            let lent = (self.lent.load(Ordering::Acquire) >> 32) as usize;
+            let exactly = inner.queue.live() + inner.given_back.live() + lent;
+            inner.ledger.peak = inner.ledger.peak.max(exactly as u64);
+        }
+        // Whoever takes the last one takes the reason away, under this lock.
+        if first { self.notice.ring(MESSAGE) } else { Wake::Nobody }
+    }
+
+    /// Is there room for one more? The receiver's own count is read only when it matters.
+    fn has_room(&self, inner: &Inner<T>) -> bool {
+        let queued = inner.queue.counted() + inner.given_back.counted();
+        queued + inner.lent_at_most < inner.limit || queued + self.lent_counted() < inner.limit
+    }
+
+    /// How many messages in the receiver's batch take room. An old value is a larger one.
+    fn lent_counted(&self) -> usize {
+        (self.lent.load(Ordering::Acquire) & u64::from(u32::MAX)) as usize
+    }
+
+    fn wake(&self, wake: Wake) {
+        if wake != Wake::Nobody {
+            self.notice.wake();
+        }
+    }
+}
+
+impl<T> Inner<T> {
+    fn belongs_to(&self, tenant: u64) -> Result<(), Code> {
+        if self.tenant == tenant { Ok(()) } else { Err(Code::Stale) }
+    }
+
+    fn admits(&self, tenant: u64) -> Result<(), Code> {
+        self.belongs_to(tenant)?;
+        if self.gate == Gate::Open { Ok(()) } else { Err(Code::Dead) }
+    }
+}
+
+/// Of two rings of one notice, the one that found a sleeper.
+fn stronger(one: Wake, other: Wake) -> Wake {
+    if one == Wake::Nobody { other } else { one }
+}

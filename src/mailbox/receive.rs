@@ -1,0 +1,263 @@
+//! The receiver's side: waiting, which is a leaf, and taking, which never blocks.
+
+use super::{Aftermath, Coalescer, Gate, Inner, KILL, Lane, MESSAGE, Mailbox, Parcel, Rules, STOP, TIMER, lent_word};
+use crate::error::Code;
+use crate::sync::atomic::Ordering;
+use crate::sys::clock::{NEVER, Nanos, now};
+use crate::waiting::notice::Wake;
+use crate::waiting::waiter::{Edge, Kind, Waiter};
+
+/// What a receiver finds when it has waited.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Ready {
+    /// Something to take.
+    Message,
+    /// Nothing, and the time is over.
+    Nothing,
+    /// Nothing, and nothing will come.
+    Stopped,
+    /// The thread was killed.
+    Killed,
+}
+
+impl<T: Parcel> Mailbox<T> {
+    /// Sleeps until there is something to take, until `deadline`, a stop or a kill. Own thread. A leaf: it takes no
+    /// lock and leaves nothing behind, so that a caller may unwind from any point of it.
+    pub(crate) fn wait(&self, deadline: Nanos, waiter: &Waiter) -> Ready {
+        loop {
+            if let Some(ready) = self.ready() {
+                return ready;
+            }
+            // Taken away first: whoever adds an earlier timer from now on rings again.
+            if self.notice.reasons() & TIMER != 0 {
+                self.notice.take(TIMER);
+            }
+            let due = self.next_due.load(Ordering::Acquire);
+            let until = deadline.min(due);
+            if until != NEVER {
+                let now = now();
+                if now >= due {
+                    return Ready::Message;
+                }
+                if now >= deadline {
+                    return Ready::Nothing;
+                }
+            }
+            if !self.notice.linger(|| false) {
+                self.sleep(until, waiter);
+            }
+        }
+    }
+
+    fn sleep(&self, until: Nanos, waiter: &Waiter) {
+        let since = self.awake_since.swap(0, Ordering::Relaxed);
+        if since != 0 {
+            self.busy.store(self.busy.load(Ordering::Relaxed) + (now() - since), Ordering::Relaxed);
+        }
+        waiter.show(Edge::new(Kind::Message, None));
+        self.notice.park(until);
+        waiter.hide();
+        self.awake();
+    }
+
+    /// The receiver begins to be busy.
+    pub(crate) fn awake(&self) {
+        self.awake_since.store(now(), Ordering::Relaxed);
+    }
+
+    /// What there is without a look at the clock.
+    fn ready(&self) -> Option<Ready> {
+        let reasons = self.notice.reasons();
+        if reasons & KILL != 0 {
+            Some(Ready::Killed)
+        } else if reasons & MESSAGE != 0 || self.lent.load(Ordering::Relaxed) != 0 {
+            Some(Ready::Message)
+        } else if reasons & STOP != 0 {
+            Some(Ready::Stopped)
+        } else {
+            None
+        }
+    }
+
+    /// Has a kill been asked for?
+    pub(crate) fn is_killed(&self) -> bool {
+        self.notice.reasons() & KILL != 0
+    }
+
+    /// When the first timer is due.
+    pub(crate) fn next_due(&self) -> Nanos {
+        self.next_due.load(Ordering::Acquire)
+    }
+
+    /// Takes the next message: a timer's that is due, but no two of them while others wait; else the oldest. Refills
+    /// `batch` with all that is queued. Own thread; never blocks.
+    pub(crate) fn take(&self, batch: &mut Lane<T>) -> Option<T> {
+        if let Some(item) = self.take_due(batch) {
+            return Some(item);
+        }
+        if batch.live() == 0 {
+            self.fetch(batch)?;
+        }
+        self.take_from(batch)
+    }
+
+    /// The same, one at a time: what is not taken stays in the queue, where others may merge with it.
+    pub(crate) fn take_one(&self, batch: &mut Lane<T>) -> Option<T> {
+        if let Some(item) = self.take_due(batch) {
+            return Some(item);
+        }
+        if batch.live() > 0 {
+            return self.take_from(batch);
+        }
+        if self.notice.reasons() & MESSAGE == 0 {
+            return None;
+        }
+        let mut after = Aftermath::default();
+        let mut inner = self.inner.lock();
+        let item = self.pop(&mut inner, &mut after);
+        let mut wake = Wake::Nobody;
+        if item.is_some() {
+            self.count_taken();
+            wake = self.let_in_if_worthwhile(&mut inner, &mut after);
+        }
+        self.message_reason(&inner);
+        drop(inner);
+        self.wake(wake);
+        after.finish();
+        item
+    }
+
+    /// The first of the timers that are due, unless it is a message's turn.
+    fn take_due(&self, batch: &Lane<T>) -> Option<T> {
+        let due = self.next_due.load(Ordering::Acquire);
+        if due == NEVER {
+            return None;
+        }
+        let messages_wait = batch.live() > 0 || self.notice.reasons() & MESSAGE != 0;
+        if messages_wait && self.after_timer.load(Ordering::Relaxed) {
+            return None;
+        }
+        let now = now();
+        if now < due {
+            return None;
+        }
+        let mut inner = self.inner.lock();
+        let item = inner.timers.due(now, T::again);
+        self.next_due.store(inner.timers.next(), Ordering::Release);
+        if item.is_some() {
+            inner.ledger.accepted += 1;
+            self.count_taken();
+        }
+        drop(inner);
+        self.after_timer.store(item.is_some(), Ordering::Relaxed);
+        item
+    }
+
+    /// Swaps the empty `batch` for what is queued.
+    fn fetch(&self, batch: &mut Lane<T>) -> Option<()> {
+        if self.notice.reasons() & MESSAGE == 0 {
+            return None;
+        }
+        let mut inner = self.inner.lock();
+        let Inner { queue, given_back, .. } = &mut *inner;
+        std::mem::swap(batch, if given_back.live() > 0 { given_back } else { queue });
+        inner.lent_at_most = batch.live();
+        self.publish_lent(batch);
+        self.message_reason(&inner);
+        Some(())
+    }
+
+    fn take_from(&self, batch: &mut Lane<T>) -> Option<T> {
+        let item = batch.pop()?;
+        self.publish_lent(batch);
+        self.count_taken();
+        if self.blocked.load(Ordering::Relaxed) > 0 {
+            self.make_room();
+        }
+        Some(item)
+    }
+
+    fn publish_lent(&self, batch: &Lane<T>) {
+        self.lent.store(lent_word(batch.live(), batch.counted()), Ordering::Release);
+    }
+
+    fn count_taken(&self) {
+        self.handled.store(self.handled.load(Ordering::Relaxed) + 1, Ordering::Release);
+        self.after_timer.store(false, Ordering::Relaxed);
+    }
+
+    /// Somebody stands in the line.
+    fn make_room(&self) {
+        let mut after = Aftermath::default();
+        let mut inner = self.inner.lock();
+        let wake = self.let_in_if_worthwhile(&mut inner, &mut after);
+        drop(inner);
+        self.wake(wake);
+        after.finish();
+    }
+
+    fn let_in_if_worthwhile(&self, inner: &mut Inner<T>, after: &mut Aftermath<T>) -> Wake {
+        let used = inner.queue.counted() + inner.given_back.counted() + self.lent_counted();
+        if !inner.line.is_empty() && (inner.line.urgent || inner.limit.saturating_sub(used) > inner.limit / 4) {
+            return self.let_in(inner, after);
+        }
+        Wake::Nobody
+    }
+
+    fn pop(&self, inner: &mut Inner<T>, after: &mut Aftermath<T>) -> Option<T> {
+        if let Some(item) = inner.given_back.pop() {
+            return Some(item);
+        }
+        let Inner { queue, coalescer, ledger, .. } = inner;
+        let Some(coalescer) = coalescer else { return queue.pop() };
+        ledger.coalesced += coalescer.look_at_unseen(queue, &mut after.values) as u64;
+        loop {
+            let place = queue.pop_place()?;
+            coalescer.taken();
+            if place.is_some() {
+                return place;
+            }
+        }
+    }
+
+    /// Before the receiver waits for somebody else: what is left of its batch goes back, where it can be withdrawn,
+    /// and whoever fits is let in.
+    pub(crate) fn give_back(&self, batch: &mut Lane<T>) {
+        if batch.live() == 0 && self.blocked.load(Ordering::Acquire) == 0 {
+            return;
+        }
+        let mut after = Aftermath::default();
+        let mut inner = self.inner.lock();
+        if batch.live() > 0 {
+            // Nothing was given back since this batch was fetched, or it would have been fetched before it.
+            std::mem::swap(batch, &mut inner.given_back);
+            let _ = self.notice.ring(MESSAGE);
+        }
+        inner.lent_at_most = 0;
+        self.publish_lent(batch);
+        let wake = self.let_in(&mut inner, &mut after);
+        drop(inner);
+        self.wake(wake);
+        after.finish();
+    }
+
+    /// From now on messages are merged by `rules`; none: no longer.
+    pub(crate) fn set_rules(&self, tenant: u64, rules: Option<Box<dyn Rules<T>>>) -> Result<(), Code> {
+        let mut inner = self.inner.lock();
+        inner.belongs_to(tenant)?;
+        let late = std::mem::take(&mut inner.queue);
+        let mut queue = std::mem::take(&mut inner.given_back);
+        queue.append(late);
+        let old = inner.coalescer.take();
+        inner.coalescer = rules.map(|rules| Box::new(Coalescer::new(rules, &queue)));
+        inner.queue = queue;
+        drop(inner);
+        drop(old);
+        Ok(())
+    }
+
+    /// Does it still accept messages?
+    pub(crate) fn is_open(&self) -> bool {
+        self.inner.lock().gate == Gate::Open
+    }
+}

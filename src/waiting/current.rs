@@ -1,0 +1,69 @@
+//! What the calling OS thread waits with: the waiter of our thread that it is, or one that it has borrowed.
+
+use super::waiter::Waiter;
+use crate::handle::Handle;
+use crate::sync::Mutex;
+use std::cell::{Cell, RefCell};
+
+thread_local! {
+    /// The waiter of the thread of ours that this OS thread is.
+    static OURS: Cell<Option<&'static Waiter>> = const { Cell::new(None) };
+    static BORROWED: RefCell<Borrowed> = const { RefCell::new(Borrowed(None)) };
+}
+
+/// The waiter of an OS thread that is none of ours.
+struct Borrowed(Option<&'static Waiter>);
+
+/// Waiters that OS threads have left.
+static FREE: Mutex<Vec<&'static Waiter>> = Mutex::new(Vec::new());
+
+impl Drop for Borrowed {
+    fn drop(&mut self) {
+        if let Some(waiter) = self.0.take() {
+            FREE.lock().push(waiter);
+        }
+    }
+}
+
+/// The OS thread is one of ours from now on, and this is its waiter; or it is none.
+pub(crate) fn set(waiter: Option<&'static Waiter>) {
+    OURS.set(waiter);
+}
+
+/// What the caller waits with.
+pub(crate) fn waiter() -> &'static Waiter {
+    OURS.get().unwrap_or_else(borrowed)
+}
+
+fn borrowed() -> &'static Waiter {
+    let mine = BORROWED.try_with(|borrowed| *borrowed.borrow_mut().0.get_or_insert_with(take_free));
+    // At the very end of an OS thread there is nothing that could give it back.
+    mine.unwrap_or_else(|_| take_free())
+}
+
+fn take_free() -> &'static Waiter {
+    let free = FREE.lock().pop();
+    let waiter = free.unwrap_or_else(|| Box::leak(Box::default()));
+    waiter.renew();
+    waiter
+}
+
+/// Was the calling thread killed? Never true for an OS thread that is none of ours.
+pub(crate) fn interrupted() -> bool {
+    OURS.get().is_some_and(Waiter::is_killed)
+}
+
+/// The caller is about to sleep in `event_loop`. It asks [`interrupted`] after this and before it sleeps; whoever
+/// kills it later finds the loop and interrupts that.
+pub(crate) fn enter_elsewhere(event_loop: Handle) {
+    if let Some(waiter) = OURS.get() {
+        waiter.enter_elsewhere(event_loop);
+    }
+}
+
+/// The caller is back.
+pub(crate) fn leave_elsewhere() {
+    if let Some(waiter) = OURS.get() {
+        waiter.leave_elsewhere();
+    }
+}

@@ -1,0 +1,152 @@
+//! Deadlock: a cycle of threads that each wait for the next.
+//!
+//! A thread waits for at most one other, so whoever closes a cycle finds it by walking from thread to thread until it
+//! is back, or until somebody does not wait. The walk happens only when a thread is about to sleep, and its length is
+//! the chain's, whatever the number of threads.
+//!
+//! **None is missed.** Each thread publishes its wait, fences, and then walks. Of the threads that close a cycle
+//! together, the one whose fence is last sees the waits of all the others.
+//!
+//! **None is imagined.** A walk reads one wait after the other, so it may put together what never stood at one time.
+//! So there is a second look, under a lock that lets one thread look at a time: walk again, then read every wait
+//! again. What did not change between the two was there at one moment, all of it; and a wait is taken back by
+//! whatever satisfies it, in the step that satisfies it, so those who wait in a cycle at one moment wait for ever.
+//!
+//! **One is failed.** Under the same lock; whoever looks next finds the cycle broken. It must be one whose message its
+//! receiver has not taken yet, since a call that ends so has never happened. In a cycle there is one: the message
+//! that came last went to a thread that was waiting, or began to wait without taking it. A wait with a timeout ends
+//! by itself: while the cycle has one, nobody without a timeout is failed.
+
+use super::waiter::{Published, Waiter};
+use crate::sync::Mutex;
+use crate::sync::atomic::{Ordering, fence};
+use crate::sys::clock::NEVER;
+
+/// One thread of a cycle, and its wait for the next.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Link {
+    pub(crate) node: u32,
+    pub(crate) next: u32,
+    pub(crate) wait: Published,
+}
+
+/// Where the detector finds the threads.
+pub(crate) trait Graph {
+    /// What the thread at `node` waits with.
+    fn waiter(&self, node: u32) -> Option<&'static Waiter>;
+
+    /// Fails the wait of `cycle[victim]`, if nothing of it has happened yet; true when it is failed. When that went
+    /// for none of them, they are asked again, with `anyhow`: something may have happened already.
+    fn fail(&self, cycle: &[Link], victim: usize, anyhow: bool) -> bool;
+}
+
+/// Lets one thread at a time decide.
+#[derive(Debug, Default)]
+pub(crate) struct Detector {
+    one_at_a_time: Mutex<()>,
+    #[cfg(all(test, loom))]
+    pub(crate) without: tests::Without,
+}
+
+impl Detector {
+    #[cfg(not(loom))]
+    pub(crate) const fn new() -> Self {
+        Self { one_at_a_time: Mutex::new(()) }
+    }
+
+    /// Called by the thread at `node` when it has published its wait, or by whoever has changed whom it waits for.
+    pub(crate) fn look(&self, graph: &impl Graph, node: u32) {
+        if self.fences() {
+            fence(Ordering::SeqCst);
+        }
+        if !leads_back(graph, node) {
+            return;
+        }
+        let _guard = self.locks().then(|| self.one_at_a_time.lock());
+        let cycle = cycle_through(graph, node);
+        if cycle.is_empty() || (self.looks_twice() && !stands(graph, &cycle)) {
+            return;
+        }
+        let victims = victims(&cycle);
+        let fail = |anyhow| victims.iter().any(|&victim| graph.fail(&cycle, victim, anyhow));
+        let _ = fail(false) || fail(true);
+    }
+
+    #[cfg(not(all(test, loom)))]
+    fn fences(&self) -> bool {
+        true
+    }
+
+    #[cfg(not(all(test, loom)))]
+    fn locks(&self) -> bool {
+        true
+    }
+
+    #[cfg(not(all(test, loom)))]
+    fn looks_twice(&self) -> bool {
+        true
+    }
+}
+
+/// The wait of `node` for another thread.
+fn link(graph: &impl Graph, node: u32) -> Option<Link> {
+    let wait = graph.waiter(node)?.published()?;
+    Some(Link { node, next: wait.edge.to?, wait })
+}
+
+/// Does the chain of waits from `node` come back to it? A chain that runs into a cycle of others (which are at it
+/// themselves) is left by Brent's method: a mark that is moved ahead after 1, 2, 4, … steps.
+fn leads_back(graph: &impl Graph, node: u32) -> bool {
+    let (mut at, mut mark, mut steps, mut lap) = (node, node, 0u32, 1u32);
+    loop {
+        let Some(link) = link(graph, at) else { return false };
+        at = link.next;
+        if at == node {
+            return true;
+        }
+        if at == mark {
+            return false;
+        }
+        steps += 1;
+        if steps == lap {
+            (mark, steps, lap) = (at, 0, lap.saturating_mul(2));
+        }
+    }
+}
+
+/// The cycle that `node` is in, beginning with it; empty when there is none.
+fn cycle_through(graph: &impl Graph, node: u32) -> Vec<Link> {
+    let mut cycle = Vec::new();
+    let (mut at, mut mark, mut lap) = (node, node, 1);
+    while let Some(link) = link(graph, at) {
+        cycle.push(link);
+        at = link.next;
+        if at == node {
+            return cycle;
+        }
+        if at == mark {
+            break;
+        }
+        if cycle.len() == lap {
+            (mark, lap) = (at, lap * 2);
+        }
+    }
+    Vec::new()
+}
+
+/// Does every wait of the cycle still stand as it was seen?
+fn stands(graph: &impl Graph, cycle: &[Link]) -> bool {
+    cycle.iter().all(|seen| {
+        link(graph, seen.node).is_some_and(|now| now.wait.ticket == seen.wait.ticket && now.next == seen.next)
+    })
+}
+
+/// Who may be failed, the best first: with timeouts in the cycle only the one that is over first; else the thread
+/// that closed it, whose call ends before it ever slept, then the others.
+fn victims(cycle: &[Link]) -> Vec<usize> {
+    let timed = (0..cycle.len()).filter(|&index| cycle[index].wait.deadline != NEVER);
+    match timed.min_by_key(|&index| cycle[index].wait.deadline) {
+        Some(earliest) => vec![earliest],
+        None => (0..cycle.len()).collect(),
+    }
+}
