@@ -8,6 +8,7 @@
  */
 #include <ctype.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <pirn.h>
 #include <pthread.h>
@@ -42,25 +43,24 @@ static void die(const char *what) {
 
 static void count_file(count *c, job *j) {
     static char block[1 << 16];
-    FILE *file = fopen(c->name, "rb");
-    size_t size;
-    int in_word = 0;
-    if (!file) {
+    int in_word = 0, file = open(c->name, O_RDONLY | O_CLOEXEC);
+    ssize_t size;
+    if (file < 0) {
         c->error = errno;
         return;
     }
-    while ((size = fread(block, 1, sizeof block, file)) > 0) {
-        for (size_t i = 0; i < size; i++) {
+    while ((size = read(file, block, sizeof block)) > 0) {
+        for (ssize_t i = 0; i < size; i++) {
             int space = isspace((unsigned char)block[i]);
             c->lines += block[i] == '\n';
             c->words += !space && !in_word;
             in_word = !space;
         }
-        c->bytes += size;
-        atomic_fetch_add_explicit(&j->bytes_done, size, memory_order_relaxed);
+        c->bytes += (uint64_t)size;
+        atomic_fetch_add_explicit(&j->bytes_done, (uint64_t)size, memory_order_relaxed);
     }
-    if (ferror(file)) c->error = errno;
-    fclose(file);
+    if (size < 0) c->error = errno;
+    close(file);
 }
 
 static void *count_all(void *arg) {
