@@ -6,8 +6,8 @@
   "The version of the C interface that this system was written for.")
 
 (defparameter *library-names*
-  #+darwin '("libpirn.0.dylib" "libpirn.dylib")
-  #-darwin '("libpirn.so.0" "libpirn.so")
+  #+darwin '("libpirn.0.1.dylib" "libpirn.dylib")
+  #-darwin '("libpirn.so.0.1" "libpirn.so")
   "What the system's loader is asked for, the versioned name first.")
 
 (defparameter *build-directory*

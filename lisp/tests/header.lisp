@@ -4,21 +4,28 @@
 
 (suite header)
 
+(defun without-comments (text)
+  "The C source TEXT with a blank for each comment."
+  (with-output-to-string (out)
+    (loop with place = 0
+          for slash = (position #\/ text :start place)
+          for kind = (and slash (< (1+ slash) (length text)) (char text (1+ slash)))
+          while slash
+          do (write-string text out :start place :end slash)
+             (setf place
+                   (case kind
+                     (#\/ (or (position #\Newline text :start slash) (length text)))
+                     (#\* (+ 2 (search "*/" text :start2 (+ slash 2))))
+                     (t (1+ slash))))
+             (write-char #\Space out)
+          finally (write-string text out :start place))))
+
 (defun header-text ()
   "All headers, without comments."
-  (let ((text (format nil "~{~a~%~}"
-                      (mapcar #'uiop:read-file-string
-                              (append (directory (source-file "../include/pirn.h"))
-                                      (directory (source-file "../include/pirn/*.h")))))))
-    (flet ((cut (start end)
-             (loop for from = (search start text)
-                   while from
-                   do (let ((to (search end text :start2 from)))
-                        (setf text (concatenate 'string (subseq text 0 from) " "
-                                                (subseq text (+ to (if (string= end "*/") 2 0)))))))))
-      (cut "/*" "*/")
-      (cut "//" (string #\Newline)))
-    text))
+  (format nil "~{~a~%~}"
+          (mapcar (lambda (file) (without-comments (uiop:read-file-string file)))
+                  (append (directory (source-file "../include/pirn.h"))
+                          (uiop:directory-files (source-file "../include/pirn/") "*.h")))))
 
 (defun word-char-p (char)
   (or (alphanumericp char) (char= char #\_)))
