@@ -105,17 +105,18 @@ A program may bind it to a running loop in any other thread, and then work on th
   (let ((callback (with-lock ((event-base-lock base))
                     (pop (event-base-exit-callbacks base)))))
     (when callback
-      (unwind-protect (call-guarded base nil callback)
+      (unwind-protect (call-guarded base (lambda () (values nil t)) callback)
         (run-exit-callbacks base)))))
 
 ;;; Callbacks and their errors
 
 (defun call-guarded (base event-cb function)
-  "Call FUNCTION, dealing with its errors as BASE says."
+  "Call FUNCTION, which runs callbacks, and deal with their errors as BASE says; its value.
+Nil if that ended it. EVENT-CB gives the event callback of what is running, and whether something is."
   (let ((failure nil))
     (flet ((handle (condition)
              (let* ((catch (event-base-catch-app-errors base))
-                    (handler (or event-cb
+                    (handler (or (funcall event-cb)
                                  (and (not (eq catch t)) catch)
                                  (event-base-default-event-handler base)
                                  #'error)))
@@ -125,13 +126,15 @@ A program may bind it to a running loop in any other thread, and then work on th
               ((error (lambda (condition)
                         (setf failure condition)
                         ;; The handler runs where the error is, so that it can see the stack.
-                        (when (event-base-catch-app-errors base)
+                        (when (and (event-base-catch-app-errors base)
+                                   (nth-value 1 (funcall event-cb)))
                           (handle condition)
                           (return-from call-guarded nil)))))
             (funcall function))
         (continue-event-loop ()
           :report "Give the error to the event callback and go on with the event loop."
-          (handle failure))
+          (when failure (handle failure))
+          nil)
         (abort-callback ()
           :report "Give up this callback and go on with the event loop."
           nil)
@@ -183,26 +186,38 @@ A program may bind it to a running loop in any other thread, and then work on th
   "Run BASE until nothing keeps it running: 1, or until an exit was asked for: 0.
 May be left by a non-local exit at any time and called again; nothing is lost by that."
   (uninterruptibly
-    (flet ((run (event what)
-             (interruptibly
-               (call-guarded base (event-event-cb event)
-                             (lambda () (funcall (event-callback event) what)))))
-           (sleep-in-library ()
-             (interruptibly
-               (pirn-c:event-loop-wait (event-base-handle base) pirn-c:+forever+))))
-      (loop
+    (let ((current nil))
+      (labels ((current-event-cb ()
+                 (values (and current (event-event-cb current)) current))
+               (run (event what)
+                 (setf current event)
+                 (interruptibly (funcall (event-callback event) what))
+                 (setf current nil))
+               (run-queue ()
+                 (loop
+                   (multiple-value-bind (event what) (next-ready base)
+                     (cond ((null event) (return))
+                           ((event-once event) (unwind-protect (run event what) (release event)))
+                           (t (run event what))))))
+               (sleep-in-library ()
+                 (interruptibly
+                   (pirn-c:event-loop-wait (event-base-handle base) pirn-c:+forever+)))
+               (go-round ()
+                 (loop
+                   (run-queue)
+                   (multiple-value-bind (status text) (status-of (sleep-in-library))
+                     (case status
+                       (#.pirn-c:+enoent+ (return 1))
+                       (#.pirn-c:+ecanceled+ (return 0))
+                       (t (if text
+                              (fail status text)
+                              (take-batch base))))))))
+        (declare (dynamic-extent #'current-event-cb #'go-round))
+        ;; The handlers and restarts are set up once, not for each callback. After an error
+        ;; they are set up anew, and the queue is gone on with.
         (loop
-          (multiple-value-bind (event what) (next-ready base)
-            (cond ((null event) (return))
-                  ((event-once event) (unwind-protect (run event what) (release event)))
-                  (t (run event what)))))
-        (multiple-value-bind (status text) (status-of (sleep-in-library))
-          (case status
-            (#.pirn-c:+enoent+ (return 1))
-            (#.pirn-c:+ecanceled+ (return 0))
-            (t (if text
-                   (fail status text)
-                   (take-batch base)))))))))
+          (let ((result (call-guarded base #'current-event-cb #'go-round)))
+            (when result (return result))))))))
 
 ;;; What users call
 

@@ -23,7 +23,13 @@
 (defmacro with-lock ((lock) &body body)
   "Run BODY, which must be short and must not wait, holding LOCK.
 Interruptions are put off, or one of them could ask for the lock it stands on."
-  `(uninterruptibly (bt:with-lock-held (,lock) ,@body)))
+  ;; BT:WITH-LOCK-HELD would do its own, dearer, juggling with interruptions.
+  (let ((held (gensym "LOCK")))
+    `(let ((,held ,lock))
+       (uninterruptibly
+         (bt:acquire-lock ,held)
+         (unwind-protect (progn ,@body)
+           (bt:release-lock ,held))))))
 
 (defun make-weak-table ()
   "A table that forgets its keys, which must be compared by EQ."
