@@ -40,7 +40,7 @@ build() {
     # shellcheck disable=SC2046,SC2086
     if ! have $packages; then
         echo "skip  $row (needs $packages)"
-    elif $compiler $warnings "-I$include" "$@" "$source" -o "$work/$row" $link $(flags_of $packages) -lpthread -lm >"$work/$row.build" 2>&1; then
+    elif $compiler $warnings "-I$include" "$@" -Wl,--no-as-needed "$source" -o "$work/$row" $link $(flags_of $packages) -lpthread -lm >"$work/$row.build" 2>&1; then
         echo "$row" >>"$work/list"
     else
         echo "FAIL  $row does not build"

@@ -241,7 +241,7 @@ static void inside_epoll(void) {
 
 static void by_pull(void) {
     pirn_loop *loop = make_event_loop();
-    pirn_ready ready[8];
+    pirn_ready ready[8] = {{0}};
     int fd = event_loop_fd(loop), ticks = 0;
     pirn_ns start = pirn_now();
     pirn_event *interval = event_loop_interval(loop, PIRN_MS(2), NULL, NULL);

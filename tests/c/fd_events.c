@@ -640,7 +640,7 @@ static void added_and_removed_from_another_thread(void) {
 
 static void it_can_be_taken(void) {
     setup();
-    pirn_ready ready[4];
+    pirn_ready ready[4] = {{0}};
     pirn_event *event = make_fd_event(loop, ends[0], PIRN_READ, NULL, NUMBER(5));
     CHECK_GE(add_event(event, PIRN_FOREVER), 0);
     CHECK_EQ(event_loop_wait(loop, 0), 0);

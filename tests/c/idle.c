@@ -73,6 +73,15 @@ static void removed_in_its_callback_the_run_ends(void) {
     CHECK_EQ(free_event_loop(loop), 0);
 }
 
+static void freed_in_its_callback_the_run_ends(void) {
+    pirn_loop *loop = make_event_loop();
+    calls seen = {0};
+    CHECK_GE(add_event(make_idle_event(loop, record_and_free, &seen), PIRN_FOREVER), 0);
+    CHECK_EQ(event_loop_run(loop), 1);
+    CHECK_EQ(seen.count, 1);
+    CHECK_EQ(free_event_loop(loop), 0);
+}
+
 static void added_from_another_thread_it_wakes_the_loop(void) {
     pirn_loop *loop = make_event_loop();
     calls seen = {0};
@@ -98,7 +107,7 @@ static void added_from_another_thread_it_wakes_the_loop(void) {
 
 static void it_can_be_taken(void) {
     pirn_loop *loop = make_event_loop();
-    pirn_ready ready[4];
+    pirn_ready ready[4] = {{0}};
     pirn_event *idle = make_idle_event(loop, NULL, NUMBER(7));
     CHECK_GE(add_event(idle, PIRN_FOREVER), 0);
     for (int i = 0; i < 3; i++) {
@@ -116,6 +125,7 @@ int main(void) {
     TEST(each_round_it_runs);
     TEST(it_starves_nobody);
     TEST(removed_in_its_callback_the_run_ends);
+    TEST(freed_in_its_callback_the_run_ends);
     TEST(added_from_another_thread_it_wakes_the_loop);
     TEST(it_can_be_taken);
     return check_done();

@@ -14,7 +14,7 @@ static void task_must_not_run(void *arg) {
 
 static void nothing_keeps_it(void) {
     pirn_loop *loop = make_event_loop();
-    pirn_ready ready[4];
+    pirn_ready ready[4] = {{0}};
     CHECK_EQ(event_loop_wait(loop, PIRN_FOREVER), PIRN_ENOENT);
     CHECK_EQ(event_loop_wait(loop, 0), PIRN_ENOENT);
     CHECK_EQ(event_loop_take(loop, ready, 4), 0);
@@ -27,7 +27,7 @@ static void nothing_keeps_it(void) {
 
 static void bad_arguments_are_refused(void) {
     pirn_loop *loop = make_event_loop();
-    pirn_ready ready[1];
+    pirn_ready ready[1] = {{0}};
     make_event(loop, NULL, NULL);
     CHECK_EQ(event_loop_wait(loop, -2), PIRN_EINVAL);
     CHECK_EQ(event_loop_wait(loop, INT64_MIN), PIRN_EINVAL);
@@ -40,7 +40,7 @@ static void bad_arguments_are_refused(void) {
 
 static void an_activation_is_taken_with_its_count(void) {
     pirn_loop *loop = make_event_loop();
-    pirn_ready ready[4];
+    pirn_ready ready[4] = {{0}};
     int mine;
     pirn_event *event = make_event(loop, NULL, &mine);
     for (int i = 0; i < 5; i++) CHECK_GE(add_event_activate(event), 0);
@@ -63,7 +63,7 @@ static void an_activation_is_taken_with_its_count(void) {
 
 static void a_taken_one_with_a_function_is_the_takers_to_call(void) {
     pirn_loop *loop = make_event_loop();
-    pirn_ready ready[4];
+    pirn_ready ready[4] = {{0}};
     int mine;
     pirn_event *event = make_event(loop, must_not_run, &mine);
     add_event_activate(event);
@@ -91,7 +91,7 @@ static void a_taken_one_with_a_function_is_the_takers_to_call(void) {
 
 static void a_post_without_a_function_is_its_arg(void) {
     pirn_loop *loop = make_event_loop();
-    pirn_ready ready[8];
+    pirn_ready ready[8] = {{0}};
     for (int i = 1; i <= 5; i++) CHECK_GE(event_loop_post(loop, NULL, NUMBER(i)), 0);
     CHECK_EQ(event_loop_wait(loop, PIRN_FOREVER), 1);
     for (int had = 0; had < 5;) {
@@ -110,7 +110,7 @@ static void a_post_without_a_function_is_its_arg(void) {
 
 static void take_fills_no_more_than_there_is_room(void) {
     pirn_loop *loop = make_event_loop();
-    pirn_ready ready[4];
+    pirn_ready ready[4] = {{0}};
     pirn_event *events[10];
     for (int i = 0; i < 10; i++) {
         events[i] = make_event(loop, NULL, NUMBER(i));
@@ -148,7 +148,7 @@ static void a_wait_that_ends_empty_is_0(void) {
 
 static void timers_are_taken_too(void) {
     pirn_loop *loop = make_event_loop();
-    pirn_ready ready[4];
+    pirn_ready ready[4] = {{0}};
     int mine;
     pirn_ns start = pirn_now();
     pirn_event *delay = event_loop_delay(loop, PIRN_MS(15), must_not_run, &mine);
@@ -169,7 +169,7 @@ static void timers_are_taken_too(void) {
 /* However late the taker comes: all ticks so far, and never one that is not due. Strict, whatever the noise. */
 static void an_intervals_count_is_its_ticks(void) {
     pirn_loop *loop = make_event_loop();
-    pirn_ready ready[4];
+    pirn_ready ready[4] = {{0}};
     const pirn_ns period = PIRN_MS(5);
     pirn_ns before = pirn_now();
     pirn_event *interval = event_loop_interval(loop, period, must_not_run, NULL);
@@ -198,7 +198,7 @@ static void an_intervals_count_is_its_ticks(void) {
 
 static void activations_and_a_tick_add_up(void) {
     pirn_loop *loop = make_event_loop();
-    pirn_ready ready[4];
+    pirn_ready ready[4] = {{0}};
     pirn_event *event = make_event(loop, NULL, NULL);
     add_event(event, PIRN_MS(1));
     check_burn(PIRN_MS(3));
@@ -212,7 +212,7 @@ static void activations_and_a_tick_add_up(void) {
 
 static void removed_before_it_was_taken_it_does_not_come(void) {
     pirn_loop *loop = make_event_loop();
-    pirn_ready ready[4];
+    pirn_ready ready[4] = {{0}};
     pirn_event *event = make_event(loop, NULL, NULL), *other = make_event(loop, NULL, NULL), *third = make_event(loop, NULL, NULL);
     add_event_activate(event);
     add_event_activate(other);
@@ -236,7 +236,7 @@ static void exit_is_told_once(void) {
 
 static void exit_lets_the_active_ones_be_taken(void) {
     pirn_loop *loop = make_event_loop();
-    pirn_ready ready[4];
+    pirn_ready ready[4] = {{0}};
     pirn_event *event = make_event(loop, NULL, NULL);
     add_event_activate(event);
     CHECK_GE(event_loop_exit(loop), 0);
@@ -249,6 +249,19 @@ static void exit_lets_the_active_ones_be_taken(void) {
     }
     CHECK_EQ(canceled, 1);
     CHECK_EQ(taken, 1); /* not lost */
+    CHECK_EQ(free_event_loop(loop), 0);
+}
+
+static void break_is_told_too_and_loses_nothing(void) {
+    pirn_loop *loop = make_event_loop();
+    pirn_ready ready[4] = {{0}};
+    pirn_event *event = make_event(loop, NULL, NULL);
+    add_event_activate(event);
+    CHECK_GE(event_loop_break(loop), 0);
+    CHECK_EQ(event_loop_wait(loop, PIRN_FOREVER), PIRN_ECANCELED); /* before what is active */
+    CHECK_EQ(event_loop_wait(loop, PIRN_FOREVER), 1);
+    CHECK_EQ(event_loop_take(loop, ready, 4), 1);
+    CHECK(ready[0].event == event);
     CHECK_EQ(free_event_loop(loop), 0);
 }
 
@@ -266,7 +279,7 @@ static void *activate_soon(void *arg) {
 
 static void other_threads_end_the_wait(void) {
     pirn_loop *loop = make_event_loop();
-    pirn_ready ready[4];
+    pirn_ready ready[4] = {{0}};
     pirn_event *event = make_event(loop, NULL, NULL);
     pthread_t thread = check_thread(activate_soon, event);
     int rc;
@@ -311,7 +324,7 @@ static void two_waits_at_once_are_refused(void) {
 }
 
 static void *take_there(void *arg) {
-    pirn_ready ready[4];
+    pirn_ready ready[4] = {{0}};
     CHECK_EQ(event_loop_take(arg, ready, 4), PIRN_ETHREAD);
     return NULL;
 }
@@ -323,7 +336,7 @@ static void *wait_there(void *arg) {
 
 static void taking_is_for_the_thread_that_waited_last(void) {
     pirn_loop *loop = make_event_loop();
-    pirn_ready ready[4];
+    pirn_ready ready[4] = {{0}};
     pirn_event *event = make_event(loop, NULL, NULL);
     add_event_activate(event);
     CHECK_EQ(event_loop_wait(loop, PIRN_FOREVER), 1);
@@ -344,7 +357,7 @@ static void pull_inside(pirn_event *event, uint32_t what, void *arg) {
 
 static void run_and_pull_may_take_turns(void) {
     pirn_loop *loop = make_event_loop();
-    pirn_ready ready[4];
+    pirn_ready ready[4] = {{0}};
     calls seen = {0};
     pirn_event *event = make_event(loop, record, &seen);
     for (int i = 1; i <= 10; i++) {
@@ -385,7 +398,7 @@ static void unwinding_leaves_the_loop_as_it_was(void) {
     pirn_loop *loop = make_event_loop();
     static jmp_buf out;
     static volatile int jumps;
-    pirn_ready ready[1];
+    pirn_ready ready[1] = {{0}};
     jumps = 0;
     pirn_event *event = make_event(loop, NULL, NULL), *other = make_event(loop, NULL, NULL);
     add_event_activate(event);
@@ -402,7 +415,7 @@ static void unwinding_leaves_the_loop_as_it_was(void) {
 
 /* run, written with the two. */
 static void dispatch_all(pirn_loop *loop, long *events, long *tasks) {
-    pirn_ready ready[16];
+    pirn_ready ready[16] = {{0}};
     int rc;
     while ((rc = event_loop_wait(loop, PIRN_FOREVER)) >= 0) {
         int taken;
@@ -465,6 +478,7 @@ int main(void) {
     TEST(removed_before_it_was_taken_it_does_not_come);
     TEST(exit_is_told_once);
     TEST(exit_lets_the_active_ones_be_taken);
+    TEST(break_is_told_too_and_loses_nothing);
     TEST(other_threads_end_the_wait);
     TEST(two_waits_at_once_are_refused);
     TEST(taking_is_for_the_thread_that_waited_last);

@@ -73,7 +73,7 @@ static void it_keeps_the_loop_and_wakes_it(void) {
 
 static void many_of_one_moment_are_merged_and_counted(void) {
     setup();
-    pirn_ready ready[4];
+    pirn_ready ready[4] = {{0}};
     pirn_event *event = watch(loop, SIGUSR1, NULL, NULL);
     for (int i = 0; i < 7; i++) raise(SIGUSR1);
     uint32_t count = 0;
@@ -287,6 +287,21 @@ static void raised_in_its_callback_it_is_not_lost(void) {
     teardown();
 }
 
+static void freed_in_its_callback_the_old_action_is_back(void) {
+    struct sigaction after;
+    signal(SIGUSR2, SIG_IGN);
+    setup();
+    calls seen = {0};
+    watch(loop, SIGUSR2, record_and_free, &seen);
+    raise(SIGUSR2);
+    CHECK_EQ(event_loop_run(loop), 1); /* it was the last that kept the loop */
+    CHECK_EQ(seen.count, 1);
+    sigaction(SIGUSR2, NULL, &after);
+    CHECK(after.sa_handler == SIG_IGN);
+    teardown();
+    signal(SIGUSR2, SIG_DFL);
+}
+
 /* ---- children ---- */
 
 static pid_t child_that_exits(int status) {
@@ -334,7 +349,7 @@ static void a_storm_of_interruptions_is_not_noticed(void) {
     sigaction(SIGUSR2, &mine, NULL);
     setup();
     pthread_t me = pthread_self();
-    pirn_ready ready[4];
+    pirn_ready ready[4] = {{0}};
     int ends[2];
     REQUIRE(pipe(ends) == 0);
     SET(old_calls, 0);
@@ -481,6 +496,7 @@ int main(void) {
     TEST(no_signal_is_blocked_in_our_threads);
     TEST(a_mask_of_the_callers_is_kept);
     TEST(raised_in_its_callback_it_is_not_lost);
+    TEST(freed_in_its_callback_the_old_action_is_back);
     TEST(a_childs_end_is_told_and_nobody_is_reaped);
     TEST(a_storm_of_interruptions_is_not_noticed);
     TEST(the_loop_watches_the_storm_itself);
