@@ -28,3 +28,8 @@ pub use error::{Code, Error, Result};
 #[cfg(not(loom))]
 pub use event_loop::{End, Event, EventFn, EventLoop, EventRef, Interest, LoopRef, Stats, TaskFn, What};
 pub use value::{Bytes, Failure, FreeFn, Pointer, Value};
+
+/// The examples of README.md, which the documentation tests run.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -175,11 +175,11 @@ int event_is_pending(pirn_event *event);
 // Has fn called with the event's arg, once, when the event was freed and no callback of it can run any more.
 //
 // It is called on the loop's thread, or on the freeing one when the loop isn't running, with no lock held, and
-// may call the library. Again: replaces the function; NULL: there is none.
+// may call the library. A second one replaces the first.
 //
 // Thread: any.
 // Owns: with fn set, arg is the library's to free.
-// Returns: PIRN_OK; PIRN_EHANDLE; PIRN_ESTALE, and fn will not be called.
+// Returns: PIRN_OK; PIRN_EINVAL fn is NULL; PIRN_EHANDLE; PIRN_ESTALE, and fn will not be called.
 // Since: 0.1
 int event_on_free(pirn_event *event, pirn_free_fn fn);
 

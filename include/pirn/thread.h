@@ -53,7 +53,7 @@
 #define PIRN_WAIT_USER 8
 
 // What a thread does. It returns 0, with a result if it sets one, or a code of its own that says what failed.
-typedef int (*pirn_run_fn)(pirn_thread *self_, pirn_value *result, void *arg);
+typedef int (*pirn_run_fn)(pirn_thread *self, pirn_value *result, void *arg);
 
 // A thread's figures. Set struct_size to sizeof(pirn_thread_stats) before asking.
 //
@@ -99,12 +99,13 @@ extern "C" {
 
 // Makes a thread, which is PIRN_NEW: messages may be sent to it, and it runs when it is started.
 //
-// A name is made of A-Z a-z 0-9 . _ ~ - and belongs to one NEW or RUNNING thread at a time. With NULL one is made up.
+// A name is made of A-Z a-z 0-9 . _ ~ - and belongs to one NEW or RUNNING thread at a time. With NULL one is
+// made up.
 //
 // Thread: any.
 // Owns: the caller gives the handle up with free_thread; arg stays the caller's.
 // Returns: the thread, or NULL: PIRN_ENAME not a name; PIRN_EEXIST the name is taken; PIRN_EINVAL run is NULL;
-// PIRN_EBUSY inside a key or merge function; PIRN_ENOMEM.
+//   PIRN_EBUSY inside a key or merge function; PIRN_ENOMEM.
 // Since: 0.1
 pirn_thread *make_thread(const char *name, pirn_run_fn run, void *arg);
 
@@ -112,8 +113,8 @@ pirn_thread *make_thread(const char *name, pirn_run_fn run, void *arg);
 //
 // Thread: any.
 // Owns: nothing.
-// Returns: PIRN_OK; PIRN_ESTATE it was started before, or stopped; PIRN_ESYS the system has no thread for it, which
-// leaves it NEW; PIRN_EHANDLE; PIRN_ESTALE; PIRN_EBUSY inside a key or merge function.
+// Returns: PIRN_OK; PIRN_ESTATE it was started before, or stopped; PIRN_ESYS the system has no thread for it,
+//   which leaves it NEW; PIRN_EHANDLE; PIRN_ESTALE; PIRN_EBUSY inside a key or merge function.
 // Since: 0.1
 int thread_start(pirn_thread *t);
 
@@ -121,8 +122,8 @@ int thread_start(pirn_thread *t);
 //
 // Thread: any OS thread that is not one of the library's threads already.
 // Owns: nothing.
-// Returns: PIRN_OK whatever its function returned, see thread_join; PIRN_ESTATE it was started before or stopped, or
-// the caller is a thread; PIRN_EHANDLE; PIRN_ESTALE; PIRN_EBUSY inside a key or merge function.
+// Returns: PIRN_OK whatever its function returned, see thread_join; PIRN_ESTATE it was started before or
+//   stopped, or the caller is a thread; PIRN_EHANDLE; PIRN_ESTALE; PIRN_EBUSY inside a key or merge function.
 // Since: 0.1
 int thread_run(pirn_thread *t);
 
@@ -133,7 +134,7 @@ int thread_run(pirn_thread *t);
 // Thread: any OS thread that is not one of the library's threads already.
 // Owns: the caller gives the handle up with free_thread, also after thread_detach.
 // Returns: the thread, or NULL: PIRN_ESTATE the caller is a thread; PIRN_ENAME; PIRN_EEXIST the name is taken;
-// PIRN_EBUSY inside a key or merge function; PIRN_ENOMEM.
+//   PIRN_EBUSY inside a key or merge function; PIRN_ENOMEM.
 // Since: 0.1
 pirn_thread *thread_attach(const char *name);
 
@@ -145,23 +146,29 @@ pirn_thread *thread_attach(const char *name);
 // Since: 0.1
 int thread_detach(void);
 
-// Asks a thread to end: it accepts no more messages, handles what is queued, and then its receive loop returns.
+// Asks a thread to end.
 //
-// It interrupts no wait. Who waits for room in its queue is let go with PIRN_EDEAD. A NEW thread is dead at once.
+// It accepts no more messages, handles what is queued, and then its receive loop returns.
+//
+// It interrupts no wait. Who waits for room in its queue is let go with PIRN_EDEAD. A NEW thread is dead at
+// once.
 //
 // Thread: any; also the thread itself.
 // Owns: nothing.
-// Returns: PIRN_OK, also for one that is dead; PIRN_EHANDLE; PIRN_ESTALE; PIRN_EBUSY inside a key or merge function.
+// Returns: PIRN_OK, also for one that is dead; PIRN_EHANDLE; PIRN_ESTALE; PIRN_EBUSY inside a key or merge
+//   function.
 // Since: 0.1
 int thread_stop(pirn_thread *t);
 
 // Ends a thread at its next interruption point: every wait of it in this library returns PIRN_EINTERRUPTED.
 //
-// What is queued is discarded; callers whose messages wait there get PIRN_EDEAD at once. A NEW thread is dead at once.
+// What is queued is discarded; callers whose messages wait there get PIRN_EDEAD at once. A NEW thread is dead
+// at once.
 //
 // Thread: any; also the thread itself.
 // Owns: nothing.
-// Returns: PIRN_OK, also for one that is dead; PIRN_EHANDLE; PIRN_ESTALE; PIRN_EBUSY inside a key or merge function.
+// Returns: PIRN_OK, also for one that is dead; PIRN_EHANDLE; PIRN_ESTALE; PIRN_EBUSY inside a key or merge
+//   function.
 // Since: 0.1
 int thread_kill(pirn_thread *t);
 
@@ -170,8 +177,9 @@ int thread_kill(pirn_thread *t);
 // Thread: any. An interruption point.
 // Owns: the caller drops the result with pirn_clear.
 // Returns: PIRN_OK; PIRN_EHANDLER its function failed: an error value, or PIRN_NIL for all but the first;
-// PIRN_ETIMEDOUT; PIRN_EINTERRUPTED the calling thread was killed; PIRN_EDEADLK; PIRN_ESTATE it was not started;
-// PIRN_EINVAL timeout; PIRN_EHANDLE; PIRN_ESTALE; PIRN_EBUSY inside a key or merge function; PIRN_ENOMEM.
+//   PIRN_ETIMEDOUT; PIRN_EINTERRUPTED the calling thread was killed; PIRN_EDEADLK; PIRN_ESTATE it was not
+//   started; PIRN_EINVAL timeout; PIRN_EHANDLE; PIRN_ESTALE; PIRN_EBUSY inside a key or merge function;
+//   PIRN_ENOMEM.
 // Since: 0.1
 int thread_join(pirn_thread *t, pirn_ns timeout, pirn_value *result);
 
@@ -197,8 +205,8 @@ pirn_thread *thread_current(void);
 //
 // Thread: any.
 // Owns: the handle is lent.
-// Returns: the thread, or NULL: PIRN_ENOENT there is none; PIRN_EINVAL name is NULL; PIRN_EBUSY inside a key or merge
-// function.
+// Returns: the thread, or NULL: PIRN_ENOENT there is none; PIRN_EINVAL name is NULL; PIRN_EBUSY inside a key
+//   or merge function.
 // Since: 0.1
 pirn_thread *thread_find(const char *name);
 
@@ -206,8 +214,8 @@ pirn_thread *thread_find(const char *name);
 //
 // Thread: any.
 // Owns: the handles are lent. out may be NULL if capacity is 0.
-// Returns: how many there are, also when that is more than fit; PIRN_EINVAL out is NULL; PIRN_EBUSY inside a key or
-// merge function.
+// Returns: how many there are, also when that is more than fit; PIRN_EINVAL out is NULL; PIRN_EBUSY inside a
+//   key or merge function.
 // Since: 0.1
 int thread_list(pirn_thread **out, size_t capacity);
 
@@ -215,8 +223,8 @@ int thread_list(pirn_thread **out, size_t capacity);
 //
 // Thread: any.
 // Owns: nothing. out may be NULL if capacity is 0.
-// Returns: the name's length, also when that is more than fits; PIRN_EINVAL out is NULL; PIRN_EHANDLE; PIRN_ESTALE;
-// PIRN_EBUSY inside a key or merge function.
+// Returns: the name's length, also when that is more than fits; PIRN_EINVAL out is NULL; PIRN_EHANDLE;
+//   PIRN_ESTALE; PIRN_EBUSY inside a key or merge function.
 // Since: 0.1
 int thread_name(pirn_thread *t, char *out, size_t capacity);
 
@@ -224,7 +232,8 @@ int thread_name(pirn_thread *t, char *out, size_t capacity);
 //
 // Thread: any.
 // Owns: nothing.
-// Returns: PIRN_NEW, PIRN_RUNNING or PIRN_DEAD; PIRN_EHANDLE; PIRN_ESTALE; PIRN_EBUSY inside a key or merge function.
+// Returns: PIRN_NEW, PIRN_RUNNING or PIRN_DEAD; PIRN_EHANDLE; PIRN_ESTALE; PIRN_EBUSY inside a key or merge
+//   function.
 // Since: 0.1
 int thread_state(pirn_thread *t);
 
@@ -240,12 +249,14 @@ int thread_is_stopping(pirn_thread *t);
 //
 // Thread: any. An interruption point.
 // Owns: nothing.
-// Returns: PIRN_OK; PIRN_EINTERRUPTED the calling thread was killed; PIRN_EINVAL duration; PIRN_EBUSY inside a key or
-// merge function.
+// Returns: PIRN_OK; PIRN_EINTERRUPTED the calling thread was killed; PIRN_EINVAL duration; PIRN_EBUSY inside a
+//   key or merge function.
 // Since: 0.1
 int thread_sleep(pirn_ns time);
 
-// Has fn called on the thread before its function. Setting it again replaces it; NULL takes it away.
+// Has fn called on the thread before its function.
+//
+// Setting it again replaces it; NULL takes it away.
 //
 // Thread: any.
 // Owns: arg stays the caller's.
@@ -253,8 +264,9 @@ int thread_sleep(pirn_ns time);
 // Since: 0.1
 int thread_on_start(pirn_thread *t, pirn_task_fn fn, void *arg);
 
-// Has fn called on the thread after its function, however that ended. Setting it again replaces it; NULL takes it
-// away.
+// Has fn called on the thread after its function, however that ended.
+//
+// Setting it again replaces it; NULL takes it away.
 //
 // Thread: any.
 // Owns: arg stays the caller's.
@@ -267,7 +279,7 @@ int thread_on_stop(pirn_thread *t, pirn_task_fn fn, void *arg);
 // Thread: any.
 // Owns: nothing.
 // Returns: PIRN_OK; PIRN_ESTATE it is not NEW, nor the calling thread, attached and without a message so far;
-// PIRN_EHANDLE; PIRN_ESTALE; PIRN_EBUSY inside a key or merge function.
+//   PIRN_EHANDLE; PIRN_ESTALE; PIRN_EBUSY inside a key or merge function.
 // Since: 0.1
 int thread_set_queue_limit(pirn_thread *t, size_t messages);
 
@@ -275,8 +287,8 @@ int thread_set_queue_limit(pirn_thread *t, size_t messages);
 //
 // Thread: any. It costs the same however much is queued.
 // Owns: nothing; waiting_on is lent.
-// Returns: PIRN_OK; PIRN_EINVAL out is NULL or its struct_size 0; PIRN_EHANDLE; PIRN_ESTALE; PIRN_EBUSY inside a key
-// or merge function.
+// Returns: PIRN_OK; PIRN_EINVAL out is NULL or its struct_size 0; PIRN_EHANDLE; PIRN_ESTALE; PIRN_EBUSY inside
+//   a key or merge function.
 // Since: 0.1
 int thread_stats(pirn_thread *t, pirn_thread_stats *out);
 
@@ -288,24 +300,27 @@ int thread_stats(pirn_thread *t, pirn_thread_stats *out);
 // Since: 0.1
 int thread_when_dead(pirn_thread *t, pirn_event *event);
 
-// Sends message to watcher when a thread is dead, however it died; at once if it is. It needs no room in the queue.
+// Sends message to watcher when a thread is dead, however it died; at once if it is.
+//
+// It needs no room in the queue.
 //
 // If watcher is stopping by then, the message is dropped.
 //
 // Thread: any; never blocks.
 // Owns: bytes are copied; a pointer moves if the call succeeds.
-// Returns: PIRN_OK; PIRN_EDEAD watcher is dead; PIRN_EINVAL no valid value; PIRN_EHANDLE; PIRN_ESTALE; PIRN_EBUSY
-// inside a key or merge function; PIRN_ENOMEM.
+// Returns: PIRN_OK; PIRN_EDEAD watcher is dead; PIRN_EINVAL no valid value; PIRN_EHANDLE; PIRN_ESTALE;
+//   PIRN_EBUSY inside a key or merge function; PIRN_ENOMEM.
 // Since: 0.1
 int thread_monitor(pirn_thread *t, pirn_thread *watcher, const pirn_value *message);
 
-// Lets a thread be found by what it does. Of several publishers the first that is not dead is found; publishing again
-// keeps the place.
+// Lets a thread be found by what it does.
+//
+// Of several publishers the first that is not dead is found; publishing again keeps the place.
 //
 // Thread: any.
 // Owns: nothing.
-// Returns: PIRN_OK; PIRN_ENAME service is not a name; PIRN_EDEAD the thread is dead; PIRN_EINVAL service is NULL;
-// PIRN_EHANDLE; PIRN_ESTALE; PIRN_EBUSY inside a key or merge function.
+// Returns: PIRN_OK; PIRN_ENAME service is not a name; PIRN_EDEAD the thread is dead; PIRN_EINVAL service is
+//   NULL; PIRN_EHANDLE; PIRN_ESTALE; PIRN_EBUSY inside a key or merge function.
 // Since: 0.1
 int thread_publish(pirn_thread *t, const char *service);
 
@@ -313,23 +328,23 @@ int thread_publish(pirn_thread *t, const char *service);
 //
 // Thread: any.
 // Owns: the handle is lent.
-// Returns: the thread, or NULL: PIRN_ENOENT nobody publishes it; PIRN_EINVAL service is NULL; PIRN_EBUSY inside a key
-// or merge function.
+// Returns: the thread, or NULL: PIRN_ENOENT nobody publishes it; PIRN_EINVAL service is NULL; PIRN_EBUSY
+//   inside a key or merge function.
 // Since: 0.1
 pirn_thread *thread_find_service(const char *service);
 
-// Has fn called with each accepted message that nobody will handle. Setting it again replaces it; NULL takes it away.
+// Has fn called with each accepted message that nobody will handle.
 //
-// fn may be called on any thread, with no lock held, and may call the library. Who waited for an answer to the message
-// has been told before.
+// Setting it again replaces it; NULL takes it away.
+//
+// fn may be called on any thread, with no lock held, and may call the library. Who waited for an answer to the
+// message has been told before.
 //
 // Thread: any.
 // Owns: arg stays the caller's; what fn leaves in the message is dropped after it.
 // Returns: PIRN_OK; PIRN_EHANDLE; PIRN_ESTALE; PIRN_EBUSY inside a key or merge function.
 // Since: 0.1
-int thread_on_undelivered(pirn_thread *t,
-                          pirn_undelivered_fn fn,
-                          void *arg);
+int thread_on_undelivered(pirn_thread *t, pirn_undelivered_fn fn, void *arg);
 
 // Sets a value that belongs to the calling thread, under a key. PIRN_NIL takes it away.
 //
@@ -341,7 +356,9 @@ int thread_on_undelivered(pirn_thread *t,
 // Since: 0.1
 int thread_locals_set(const char *key, const pirn_value *value);
 
-// A copy of the value that the calling thread has under a key. A pointer is lent: it is freed when the local is.
+// A copy of the value that the calling thread has under a key.
+//
+// A pointer is lent: it is freed when the local is.
 //
 // Thread: any.
 // Owns: the caller drops the copy with pirn_clear.

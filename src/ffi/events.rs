@@ -11,7 +11,7 @@
 //! An event may free itself, or any other, in any callback. What its loop is freed with turns stale.
 
 use super::base::{pirn_event, pirn_free_fn, pirn_loop, pirn_ns};
-use super::{duration, guard, handle, patience, pointer};
+use super::{duration, guard, handle, patience, pointer, required};
 use crate::error::Result;
 use crate::event_loop::{self, Argument, Callee, EventFn};
 use crate::handle::Handle;
@@ -214,15 +214,15 @@ pub extern "C" fn event_is_pending(event: *mut pirn_event) -> c_int {
 /// Has fn called with the event's arg, once, when the event was freed and no callback of it can run any more.
 ///
 /// It is called on the loop's thread, or on the freeing one when the loop isn't running, with no lock held, and
-/// may call the library. Again: replaces the function; NULL: there is none.
+/// may call the library. A second one replaces the first.
 ///
 /// Thread: any.
 /// Owns: with fn set, arg is the library's to free.
-/// Returns: PIRN_OK; PIRN_EHANDLE; PIRN_ESTALE, and fn will not be called.
+/// Returns: PIRN_OK; PIRN_EINVAL fn is NULL; PIRN_EHANDLE; PIRN_ESTALE, and fn will not be called.
 /// Since: 0.1
 #[unsafe(no_mangle)]
 pub extern "C" fn event_on_free(event: *mut pirn_event, r#fn: pirn_free_fn) -> c_int {
-    guard(|| event_loop::on_free(handle(event), r#fn))
+    guard(|| event_loop::on_free(handle(event), Some(required(r#fn)?)))
 }
 
 /// Has the event keep the loop running, which is how it begins.

@@ -16,8 +16,9 @@ use crate::thread::{self, Room};
 use crate::value::{Failure, Value};
 use std::ffi::{c_char, c_int, c_void};
 
-/// Handles a message. It returns 0, with a reply if it sets one, or a code of its own that says what failed, with words
-/// by pirn_set_error(reply, …). What it leaves in message is dropped after it; pirn_move takes it out.
+/// Handles a message. It returns 0, with a reply if it sets one, or a code of its own that says what failed,
+/// with words by pirn_set_error(reply, …). What it leaves in message is dropped after it; pirn_move takes it
+/// out.
 pub type pirn_receive_fn = Option<
     unsafe extern "C" fn(
         self_: *mut pirn_thread,
@@ -35,14 +36,15 @@ pub type pirn_key_fn =
 pub type pirn_merge_fn =
     Option<unsafe extern "C" fn(pending: *mut pirn_value, incoming: *const pirn_value, arg: *mut c_void) -> c_int>;
 
-/// Sends a message and does not wait for it to be handled. Waits while the queue is full; who waits is served first
-/// come, first served.
+/// Sends a message and does not wait for it to be handled.
+///
+/// Waits while the queue is full; who waits is served first come, first served.
 ///
 /// Thread: any. An interruption point.
 /// Owns: bytes are copied; a pointer moves if the call succeeds.
-/// Returns: PIRN_OK; PIRN_EDEAD the thread is stopping or dead; PIRN_EINTERRUPTED the calling thread was killed;
-/// PIRN_EDEADLK; PIRN_EINVAL no valid value; PIRN_EHANDLE; PIRN_ESTALE; PIRN_EBUSY inside a key or merge function;
-/// PIRN_ENOMEM.
+/// Returns: PIRN_OK; PIRN_EDEAD the thread is stopping or dead; PIRN_EINTERRUPTED the calling thread was
+///   killed; PIRN_EDEADLK; PIRN_EINVAL no valid value; PIRN_EHANDLE; PIRN_ESTALE; PIRN_EBUSY inside a key or
+///   merge function; PIRN_ENOMEM.
 /// Since: 0.1
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn thread_send_async(t: *mut pirn_thread, message: *const pirn_value) -> c_int {
@@ -54,8 +56,8 @@ pub unsafe extern "C" fn thread_send_async(t: *mut pirn_thread, message: *const 
 ///
 /// Thread: any; never blocks.
 /// Owns: bytes are copied; a pointer moves if the call succeeds.
-/// Returns: PIRN_OK; PIRN_EAGAIN the queue is full; PIRN_EDEAD the thread is stopping or dead; PIRN_EINVAL no valid
-/// value; PIRN_EHANDLE; PIRN_ESTALE; PIRN_EBUSY inside a key or merge function; PIRN_ENOMEM.
+/// Returns: PIRN_OK; PIRN_EAGAIN the queue is full; PIRN_EDEAD the thread is stopping or dead; PIRN_EINVAL no
+///   valid value; PIRN_EHANDLE; PIRN_ESTALE; PIRN_EBUSY inside a key or merge function; PIRN_ENOMEM.
 /// Since: 0.1
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn thread_try_send_async(t: *mut pirn_thread, message: *const pirn_value) -> c_int {
@@ -67,9 +69,9 @@ pub unsafe extern "C" fn thread_try_send_async(t: *mut pirn_thread, message: *co
 ///
 /// Thread: any. An interruption point.
 /// Owns: bytes are copied; a pointer moves if the call succeeds.
-/// Returns: PIRN_OK; PIRN_ETIMEDOUT; PIRN_EDEAD the thread is stopping or dead; PIRN_EINTERRUPTED the calling thread was
-/// killed; PIRN_EDEADLK; PIRN_EINVAL timeout, or no valid value; PIRN_EHANDLE; PIRN_ESTALE; PIRN_EBUSY inside a key or
-/// merge function; PIRN_ENOMEM.
+/// Returns: PIRN_OK; PIRN_ETIMEDOUT; PIRN_EDEAD the thread is stopping or dead; PIRN_EINTERRUPTED the calling
+///   thread was killed; PIRN_EDEADLK; PIRN_EINVAL timeout, or no valid value; PIRN_EHANDLE; PIRN_ESTALE;
+///   PIRN_EBUSY inside a key or merge function; PIRN_ENOMEM.
 /// Since: 0.1
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn thread_send_async_within(
@@ -87,11 +89,12 @@ pub unsafe extern "C" fn thread_send_async_within(
 /// Sends a message and waits for the reply.
 ///
 /// Thread: any. An interruption point.
-/// Owns: bytes are copied. After PIRN_EHANDLE, PIRN_ESTALE, PIRN_EINVAL, PIRN_ENOMEM and PIRN_EDEADLK a pointer is still
-/// the caller's, after anything else it has moved. The caller drops the reply with pirn_clear.
-/// Returns: PIRN_OK; PIRN_EHANDLER the other side failed: reply is its error value; PIRN_EDEAD it is stopping, dead, or
-/// died first; PIRN_EINTERRUPTED the calling thread was killed; PIRN_EDEADLK the message was withdrawn; PIRN_EINVAL no
-/// valid value; PIRN_EHANDLE; PIRN_ESTALE; PIRN_EBUSY inside a key or merge function; PIRN_ENOMEM.
+/// Owns: bytes are copied. After PIRN_EHANDLE, PIRN_ESTALE, PIRN_EINVAL, PIRN_ENOMEM and PIRN_EDEADLK a pointer
+///   is still the caller's, after anything else it has moved. The caller drops the reply with pirn_clear.
+/// Returns: PIRN_OK; PIRN_EHANDLER the other side failed: reply is its error value; PIRN_EDEAD it is stopping,
+///   dead, or died first; PIRN_EINTERRUPTED the calling thread was killed; PIRN_EDEADLK the message was
+///   withdrawn; PIRN_EINVAL no valid value; PIRN_EHANDLE; PIRN_ESTALE; PIRN_EBUSY inside a key or merge
+///   function; PIRN_ENOMEM.
 /// Since: 0.1
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn thread_send_sync(
@@ -138,15 +141,17 @@ unsafe fn call(
     unsafe { outcome::put(reply, called) }
 }
 
-/// Sends a message after delay; with repeat, again and again every delay, without drift. What was missed comes once.
+/// Sends a message after delay; with repeat, again and again every delay, without drift.
+///
+/// What was missed comes once.
 ///
 /// It needs no room in the queue and goes before messages that wait. A thread's timers end with it.
 ///
 /// Thread: any; never blocks.
 /// Owns: bytes are copied; a pointer moves if the call succeeds.
-/// Returns: a ticket for thread_cancel_later, never one that was used before, or 0: PIRN_EINVAL delay, 0 with repeat,
-/// repeat with a pointer that has a free function, or no valid value; PIRN_EDEAD the thread is stopping or dead;
-/// PIRN_EHANDLE; PIRN_ESTALE; PIRN_EBUSY inside a key or merge function; PIRN_ENOMEM.
+/// Returns: a ticket for thread_cancel_later, never one that was used before, or 0: PIRN_EINVAL delay, 0 with
+///   repeat, repeat with a pointer that has a free function, or no valid value; PIRN_EDEAD the thread is
+///   stopping or dead; PIRN_EHANDLE; PIRN_ESTALE; PIRN_EBUSY inside a key or merge function; PIRN_ENOMEM.
 /// Since: 0.1
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn thread_send_later(
@@ -166,8 +171,8 @@ pub unsafe extern "C" fn thread_send_later(
 ///
 /// Thread: any.
 /// Owns: a pointer in it is freed.
-/// Returns: 1 it will not come, or not again; 0 it had come, or was taken back before; PIRN_ENOENT there never was such
-/// a ticket; PIRN_EHANDLE; PIRN_ESTALE; PIRN_EBUSY inside a key or merge function.
+/// Returns: 1 it will not come, or not again; 0 it had come, or was taken back before; PIRN_ENOENT there never
+///   was such a ticket; PIRN_EHANDLE; PIRN_ESTALE; PIRN_EBUSY inside a key or merge function.
 /// Since: 0.1
 #[unsafe(no_mangle)]
 pub extern "C" fn thread_cancel_later(t: *mut pirn_thread, ticket: u64) -> c_int {
@@ -180,22 +185,24 @@ pub extern "C" fn thread_cancel_later(t: *mut pirn_thread, ticket: u64) -> c_int
 ///
 /// Thread: own.
 /// Owns: arg stays the caller's.
-/// Returns: PIRN_OK stopped; PIRN_EINTERRUPTED killed; PIRN_ETHREAD self is not the calling thread; PIRN_EINVAL receive
-/// is NULL; PIRN_EHANDLE; PIRN_ESTALE; PIRN_EBUSY inside a key or merge function.
+/// Returns: PIRN_OK stopped; PIRN_EINTERRUPTED killed; PIRN_ETHREAD self is not the calling thread; PIRN_EINVAL
+///   receive is NULL; PIRN_EHANDLE; PIRN_ESTALE; PIRN_EBUSY inside a key or merge function.
 /// Since: 0.1
 #[unsafe(no_mangle)]
 pub extern "C" fn thread_loop(self_: *mut pirn_thread, receive: pirn_receive_fn, arg: *mut c_void) -> c_int {
     guard(|| thread::receive(handle(self_), handler(self_, receive, arg)?))
 }
 
-/// The same; a message is merged into one that waits under the same key, whose place it takes. It needs no room then.
+/// The same; a message is merged into one that waits under the same key, whose place it takes.
 ///
-/// Without key, a message is its own key; without merge, the later message replaces the earlier one. Both are called
-/// when a message is sent, on the sender's thread, under the queue's lock: they are quick, and call nothing but the
-/// functions of value.h; everything else fails with PIRN_EBUSY. For messages that were queued before, or that waited
-/// for room, they are called on the receiver's thread. Everybody who waits for a merged message's reply gets it; a
-/// pointer that has a free function goes to the first of them, the others get PIRN_NIL. If merge changes the key, the
-/// message is still found under its first one.
+/// It needs no room then.
+///
+/// Without key, a message is its own key; without merge, the later message replaces the earlier one. Both are
+/// called when a message is sent, on the sender's thread, under the queue's lock: they are quick, and call
+/// nothing but the functions of value.h; everything else fails with PIRN_EBUSY. For messages that were queued
+/// before, or that waited for room, they are called on the receiver's thread. Everybody who waits for a merged
+/// message's reply gets it; a pointer that has a free function goes to the first of them, the others get
+/// PIRN_NIL. If merge changes the key, the message is still found under its first one.
 ///
 /// Thread: own.
 /// Owns: arg stays the caller's.
@@ -222,8 +229,8 @@ pub extern "C" fn thread_loop_coalescing(
 /// Thread: own. An interruption point.
 /// Owns: nothing.
 /// Returns: 1 there is a message; 0 the time is over; PIRN_ECANCELED stopped, and everything was taken;
-/// PIRN_EINTERRUPTED killed; PIRN_ETHREAD self is not the calling thread; PIRN_EINVAL timeout; PIRN_EHANDLE;
-/// PIRN_ESTALE.
+///   PIRN_EINTERRUPTED killed; PIRN_ETHREAD self is not the calling thread; PIRN_EINVAL timeout; PIRN_EHANDLE;
+///   PIRN_ESTALE.
 /// Since: 0.1
 #[unsafe(no_mangle)]
 pub extern "C" fn thread_wait(self_: *mut pirn_thread, timeout: pirn_ns) -> c_int {
@@ -234,8 +241,8 @@ pub extern "C" fn thread_wait(self_: *mut pirn_thread, timeout: pirn_ns) -> c_in
 ///
 /// Thread: own; never blocks, never calls back.
 /// Owns: the caller frees the message with free_message, also after a reply.
-/// Returns: the message, or NULL: PIRN_EAGAIN there is none; PIRN_EINTERRUPTED killed; PIRN_ETHREAD self is not the
-/// calling thread; PIRN_EHANDLE; PIRN_ESTALE; PIRN_EBUSY inside a key or merge function; PIRN_ENOMEM.
+/// Returns: the message, or NULL: PIRN_EAGAIN there is none; PIRN_EINTERRUPTED killed; PIRN_ETHREAD self is not
+///   the calling thread; PIRN_EHANDLE; PIRN_ESTALE; PIRN_EBUSY inside a key or merge function; PIRN_ENOMEM.
 /// Since: 0.1
 #[unsafe(no_mangle)]
 pub extern "C" fn thread_take(self_: *mut pirn_thread) -> *mut pirn_message {
@@ -259,7 +266,7 @@ pub unsafe extern "C" fn message_value(m: *mut pirn_message, out: *mut pirn_valu
 /// Thread: any.
 /// Owns: bytes are copied; a pointer moves if the call succeeds. The message is still to be freed.
 /// Returns: PIRN_OK; PIRN_ESTATE it was answered before; PIRN_EINVAL no valid value; PIRN_EHANDLE; PIRN_ESTALE;
-/// PIRN_EBUSY inside a key or merge function; PIRN_ENOMEM.
+///   PIRN_EBUSY inside a key or merge function; PIRN_ENOMEM.
 /// Since: 0.1
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn message_reply(m: *mut pirn_message, reply: *const pirn_value) -> c_int {
@@ -271,8 +278,8 @@ pub unsafe extern "C" fn message_reply(m: *mut pirn_message, reply: *const pirn_
 ///
 /// Thread: any.
 /// Owns: the text is copied; NULL is none. The message is still to be freed.
-/// Returns: PIRN_OK; PIRN_ESTATE it was answered before; PIRN_EHANDLE; PIRN_ESTALE; PIRN_EBUSY inside a key or merge
-/// function; PIRN_ENOMEM.
+/// Returns: PIRN_OK; PIRN_ESTATE it was answered before; PIRN_EHANDLE; PIRN_ESTALE; PIRN_EBUSY inside a key or
+///   merge function; PIRN_ENOMEM.
 /// Since: 0.1
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn message_fail(m: *mut pirn_message, code: c_int, text: *const c_char) -> c_int {
@@ -283,7 +290,9 @@ pub unsafe extern "C" fn message_fail(m: *mut pirn_message, code: c_int, text: *
     })
 }
 
-/// Frees a message, and its value if that was not moved out. A caller that still waits for an answer gets PIRN_EDEAD.
+/// Frees a message, and its value if that was not moved out.
+///
+/// A caller that still waits for an answer gets PIRN_EDEAD.
 ///
 /// Thread: any.
 /// Owns: the message is gone.

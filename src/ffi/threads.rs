@@ -8,11 +8,11 @@
 use super::base::{pirn_event, pirn_ns, pirn_task_fn, pirn_thread};
 use super::outcome::{self, Argument};
 use super::values::{self, pirn_value};
-use super::{Growing, fill, guard, handle, optional_text, patience, pointer, required, text};
+use super::{Growing, copy_text, fill, guard, handle, optional_text, patience, pointer, required, text};
 use crate::error::{Code, Error, Result};
 use crate::sys::clock::after;
 use crate::thread::{self, Joined};
-use std::ffi::{CString, c_char, c_int, c_void};
+use std::ffi::{c_char, c_int, c_void};
 
 /// Made and not started; messages wait in its queue.
 pub const PIRN_NEW: c_int = 0;
@@ -89,12 +89,13 @@ unsafe impl Growing for pirn_thread_stats {}
 
 /// Makes a thread, which is PIRN_NEW: messages may be sent to it, and it runs when it is started.
 ///
-/// A name is made of A-Z a-z 0-9 . _ ~ - and belongs to one NEW or RUNNING thread at a time. With NULL one is made up.
+/// A name is made of A-Z a-z 0-9 . _ ~ - and belongs to one NEW or RUNNING thread at a time. With NULL one is
+/// made up.
 ///
 /// Thread: any.
 /// Owns: the caller gives the handle up with free_thread; arg stays the caller's.
 /// Returns: the thread, or NULL: PIRN_ENAME not a name; PIRN_EEXIST the name is taken; PIRN_EINVAL run is NULL;
-/// PIRN_EBUSY inside a key or merge function; PIRN_ENOMEM.
+///   PIRN_EBUSY inside a key or merge function; PIRN_ENOMEM.
 /// Since: 0.1
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn make_thread(name: *const c_char, run: pirn_run_fn, arg: *mut c_void) -> *mut pirn_thread {
@@ -113,8 +114,8 @@ pub unsafe extern "C" fn make_thread(name: *const c_char, run: pirn_run_fn, arg:
 ///
 /// Thread: any.
 /// Owns: nothing.
-/// Returns: PIRN_OK; PIRN_ESTATE it was started before, or stopped; PIRN_ESYS the system has no thread for it, which
-/// leaves it NEW; PIRN_EHANDLE; PIRN_ESTALE; PIRN_EBUSY inside a key or merge function.
+/// Returns: PIRN_OK; PIRN_ESTATE it was started before, or stopped; PIRN_ESYS the system has no thread for it,
+///   which leaves it NEW; PIRN_EHANDLE; PIRN_ESTALE; PIRN_EBUSY inside a key or merge function.
 /// Since: 0.1
 #[unsafe(no_mangle)]
 pub extern "C" fn thread_start(t: *mut pirn_thread) -> c_int {
@@ -125,8 +126,8 @@ pub extern "C" fn thread_start(t: *mut pirn_thread) -> c_int {
 ///
 /// Thread: any OS thread that is not one of the library's threads already.
 /// Owns: nothing.
-/// Returns: PIRN_OK whatever its function returned, see thread_join; PIRN_ESTATE it was started before or stopped, or
-/// the caller is a thread; PIRN_EHANDLE; PIRN_ESTALE; PIRN_EBUSY inside a key or merge function.
+/// Returns: PIRN_OK whatever its function returned, see thread_join; PIRN_ESTATE it was started before or
+///   stopped, or the caller is a thread; PIRN_EHANDLE; PIRN_ESTALE; PIRN_EBUSY inside a key or merge function.
 /// Since: 0.1
 #[unsafe(no_mangle)]
 pub extern "C" fn thread_run(t: *mut pirn_thread) -> c_int {
@@ -140,7 +141,7 @@ pub extern "C" fn thread_run(t: *mut pirn_thread) -> c_int {
 /// Thread: any OS thread that is not one of the library's threads already.
 /// Owns: the caller gives the handle up with free_thread, also after thread_detach.
 /// Returns: the thread, or NULL: PIRN_ESTATE the caller is a thread; PIRN_ENAME; PIRN_EEXIST the name is taken;
-/// PIRN_EBUSY inside a key or merge function; PIRN_ENOMEM.
+///   PIRN_EBUSY inside a key or merge function; PIRN_ENOMEM.
 /// Since: 0.1
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn thread_attach(name: *const c_char) -> *mut pirn_thread {
@@ -162,13 +163,17 @@ pub extern "C" fn thread_detach() -> c_int {
     guard(thread::detach)
 }
 
-/// Asks a thread to end: it accepts no more messages, handles what is queued, and then its receive loop returns.
+/// Asks a thread to end.
 ///
-/// It interrupts no wait. Who waits for room in its queue is let go with PIRN_EDEAD. A NEW thread is dead at once.
+/// It accepts no more messages, handles what is queued, and then its receive loop returns.
+///
+/// It interrupts no wait. Who waits for room in its queue is let go with PIRN_EDEAD. A NEW thread is dead at
+/// once.
 ///
 /// Thread: any; also the thread itself.
 /// Owns: nothing.
-/// Returns: PIRN_OK, also for one that is dead; PIRN_EHANDLE; PIRN_ESTALE; PIRN_EBUSY inside a key or merge function.
+/// Returns: PIRN_OK, also for one that is dead; PIRN_EHANDLE; PIRN_ESTALE; PIRN_EBUSY inside a key or merge
+///   function.
 /// Since: 0.1
 #[unsafe(no_mangle)]
 pub extern "C" fn thread_stop(t: *mut pirn_thread) -> c_int {
@@ -177,11 +182,13 @@ pub extern "C" fn thread_stop(t: *mut pirn_thread) -> c_int {
 
 /// Ends a thread at its next interruption point: every wait of it in this library returns PIRN_EINTERRUPTED.
 ///
-/// What is queued is discarded; callers whose messages wait there get PIRN_EDEAD at once. A NEW thread is dead at once.
+/// What is queued is discarded; callers whose messages wait there get PIRN_EDEAD at once. A NEW thread is dead
+/// at once.
 ///
 /// Thread: any; also the thread itself.
 /// Owns: nothing.
-/// Returns: PIRN_OK, also for one that is dead; PIRN_EHANDLE; PIRN_ESTALE; PIRN_EBUSY inside a key or merge function.
+/// Returns: PIRN_OK, also for one that is dead; PIRN_EHANDLE; PIRN_ESTALE; PIRN_EBUSY inside a key or merge
+///   function.
 /// Since: 0.1
 #[unsafe(no_mangle)]
 pub extern "C" fn thread_kill(t: *mut pirn_thread) -> c_int {
@@ -193,8 +200,9 @@ pub extern "C" fn thread_kill(t: *mut pirn_thread) -> c_int {
 /// Thread: any. An interruption point.
 /// Owns: the caller drops the result with pirn_clear.
 /// Returns: PIRN_OK; PIRN_EHANDLER its function failed: an error value, or PIRN_NIL for all but the first;
-/// PIRN_ETIMEDOUT; PIRN_EINTERRUPTED the calling thread was killed; PIRN_EDEADLK; PIRN_ESTATE it was not started;
-/// PIRN_EINVAL timeout; PIRN_EHANDLE; PIRN_ESTALE; PIRN_EBUSY inside a key or merge function; PIRN_ENOMEM.
+///   PIRN_ETIMEDOUT; PIRN_EINTERRUPTED the calling thread was killed; PIRN_EDEADLK; PIRN_ESTATE it was not
+///   started; PIRN_EINVAL timeout; PIRN_EHANDLE; PIRN_ESTALE; PIRN_EBUSY inside a key or merge function;
+///   PIRN_ENOMEM.
 /// Since: 0.1
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn thread_join(t: *mut pirn_thread, timeout: pirn_ns, result: *mut pirn_value) -> c_int {
@@ -238,8 +246,8 @@ pub extern "C" fn thread_current() -> *mut pirn_thread {
 ///
 /// Thread: any.
 /// Owns: the handle is lent.
-/// Returns: the thread, or NULL: PIRN_ENOENT there is none; PIRN_EINVAL name is NULL; PIRN_EBUSY inside a key or merge
-/// function.
+/// Returns: the thread, or NULL: PIRN_ENOENT there is none; PIRN_EINVAL name is NULL; PIRN_EBUSY inside a key
+///   or merge function.
 /// Since: 0.1
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn thread_find(name: *const c_char) -> *mut pirn_thread {
@@ -251,8 +259,8 @@ pub unsafe extern "C" fn thread_find(name: *const c_char) -> *mut pirn_thread {
 ///
 /// Thread: any.
 /// Owns: the handles are lent. out may be NULL if capacity is 0.
-/// Returns: how many there are, also when that is more than fit; PIRN_EINVAL out is NULL; PIRN_EBUSY inside a key or
-/// merge function.
+/// Returns: how many there are, also when that is more than fit; PIRN_EINVAL out is NULL; PIRN_EBUSY inside a
+///   key or merge function.
 /// Since: 0.1
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn thread_list(out: *mut *mut pirn_thread, capacity: usize) -> c_int {
@@ -275,24 +283,15 @@ pub unsafe extern "C" fn thread_list(out: *mut *mut pirn_thread, capacity: usize
 ///
 /// Thread: any.
 /// Owns: nothing. out may be NULL if capacity is 0.
-/// Returns: the name's length, also when that is more than fits; PIRN_EINVAL out is NULL; PIRN_EHANDLE; PIRN_ESTALE;
-/// PIRN_EBUSY inside a key or merge function.
+/// Returns: the name's length, also when that is more than fits; PIRN_EINVAL out is NULL; PIRN_EHANDLE;
+///   PIRN_ESTALE; PIRN_EBUSY inside a key or merge function.
 /// Since: 0.1
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn thread_name(t: *mut pirn_thread, out: *mut c_char, capacity: usize) -> c_int {
     guard(|| {
         let name = thread::name(handle(t))?;
-        if capacity == 0 {
-            return Ok(name.len());
-        }
-        if out.is_null() {
-            return Err(Error::new(Code::Invalid, "there is nowhere to put the name"));
-        }
-        let length = name.len().min(capacity - 1);
-        let shown = CString::new(&name[..length]).unwrap_or_default();
-        // SAFETY: C's promise: room for `capacity` bytes, and length + 1 is no more; a name has no NUL.
-        unsafe { out.copy_from_nonoverlapping(shown.as_ptr(), length + 1) };
-        Ok(name.len())
+        // SAFETY: C's promise: NULL, or room for `capacity` bytes.
+        unsafe { copy_text(out, capacity, &name) }
     })
 }
 
@@ -300,7 +299,8 @@ pub unsafe extern "C" fn thread_name(t: *mut pirn_thread, out: *mut c_char, capa
 ///
 /// Thread: any.
 /// Owns: nothing.
-/// Returns: PIRN_NEW, PIRN_RUNNING or PIRN_DEAD; PIRN_EHANDLE; PIRN_ESTALE; PIRN_EBUSY inside a key or merge function.
+/// Returns: PIRN_NEW, PIRN_RUNNING or PIRN_DEAD; PIRN_EHANDLE; PIRN_ESTALE; PIRN_EBUSY inside a key or merge
+///   function.
 /// Since: 0.1
 #[unsafe(no_mangle)]
 pub extern "C" fn thread_state(t: *mut pirn_thread) -> c_int {
@@ -322,15 +322,17 @@ pub extern "C" fn thread_is_stopping(t: *mut pirn_thread) -> c_int {
 ///
 /// Thread: any. An interruption point.
 /// Owns: nothing.
-/// Returns: PIRN_OK; PIRN_EINTERRUPTED the calling thread was killed; PIRN_EINVAL duration; PIRN_EBUSY inside a key or
-/// merge function.
+/// Returns: PIRN_OK; PIRN_EINTERRUPTED the calling thread was killed; PIRN_EINVAL duration; PIRN_EBUSY inside a
+///   key or merge function.
 /// Since: 0.1
 #[unsafe(no_mangle)]
 pub extern "C" fn thread_sleep(time: pirn_ns) -> c_int {
     guard(|| thread::sleep(patience(time)?))
 }
 
-/// Has fn called on the thread before its function. Setting it again replaces it; NULL takes it away.
+/// Has fn called on the thread before its function.
+///
+/// Setting it again replaces it; NULL takes it away.
 ///
 /// Thread: any.
 /// Owns: arg stays the caller's.
@@ -341,8 +343,9 @@ pub extern "C" fn thread_on_start(t: *mut pirn_thread, r#fn: pirn_task_fn, arg: 
     guard(|| thread::on_start(handle(t), hook(r#fn, arg)))
 }
 
-/// Has fn called on the thread after its function, however that ended. Setting it again replaces it; NULL takes it
-/// away.
+/// Has fn called on the thread after its function, however that ended.
+///
+/// Setting it again replaces it; NULL takes it away.
 ///
 /// Thread: any.
 /// Owns: arg stays the caller's.
@@ -358,7 +361,7 @@ pub extern "C" fn thread_on_stop(t: *mut pirn_thread, r#fn: pirn_task_fn, arg: *
 /// Thread: any.
 /// Owns: nothing.
 /// Returns: PIRN_OK; PIRN_ESTATE it is not NEW, nor the calling thread, attached and without a message so far;
-/// PIRN_EHANDLE; PIRN_ESTALE; PIRN_EBUSY inside a key or merge function.
+///   PIRN_EHANDLE; PIRN_ESTALE; PIRN_EBUSY inside a key or merge function.
 /// Since: 0.1
 #[unsafe(no_mangle)]
 pub extern "C" fn thread_set_queue_limit(t: *mut pirn_thread, messages: usize) -> c_int {
@@ -369,8 +372,8 @@ pub extern "C" fn thread_set_queue_limit(t: *mut pirn_thread, messages: usize) -
 ///
 /// Thread: any. It costs the same however much is queued.
 /// Owns: nothing; waiting_on is lent.
-/// Returns: PIRN_OK; PIRN_EINVAL out is NULL or its struct_size 0; PIRN_EHANDLE; PIRN_ESTALE; PIRN_EBUSY inside a key
-/// or merge function.
+/// Returns: PIRN_OK; PIRN_EINVAL out is NULL or its struct_size 0; PIRN_EHANDLE; PIRN_ESTALE; PIRN_EBUSY inside
+///   a key or merge function.
 /// Since: 0.1
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn thread_stats(t: *mut pirn_thread, out: *mut pirn_thread_stats) -> c_int {
@@ -392,14 +395,16 @@ pub extern "C" fn thread_when_dead(t: *mut pirn_thread, event: *mut pirn_event) 
     guard(|| thread::when_dead(handle(t), handle(event)))
 }
 
-/// Sends message to watcher when a thread is dead, however it died; at once if it is. It needs no room in the queue.
+/// Sends message to watcher when a thread is dead, however it died; at once if it is.
+///
+/// It needs no room in the queue.
 ///
 /// If watcher is stopping by then, the message is dropped.
 ///
 /// Thread: any; never blocks.
 /// Owns: bytes are copied; a pointer moves if the call succeeds.
-/// Returns: PIRN_OK; PIRN_EDEAD watcher is dead; PIRN_EINVAL no valid value; PIRN_EHANDLE; PIRN_ESTALE; PIRN_EBUSY
-/// inside a key or merge function; PIRN_ENOMEM.
+/// Returns: PIRN_OK; PIRN_EDEAD watcher is dead; PIRN_EINVAL no valid value; PIRN_EHANDLE; PIRN_ESTALE;
+///   PIRN_EBUSY inside a key or merge function; PIRN_ENOMEM.
 /// Since: 0.1
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn thread_monitor(
@@ -411,13 +416,14 @@ pub unsafe extern "C" fn thread_monitor(
     guard(|| unsafe { values::offer(message, |message| thread::monitor(handle(t), handle(watcher), message)) })
 }
 
-/// Lets a thread be found by what it does. Of several publishers the first that is not dead is found; publishing again
-/// keeps the place.
+/// Lets a thread be found by what it does.
+///
+/// Of several publishers the first that is not dead is found; publishing again keeps the place.
 ///
 /// Thread: any.
 /// Owns: nothing.
-/// Returns: PIRN_OK; PIRN_ENAME service is not a name; PIRN_EDEAD the thread is dead; PIRN_EINVAL service is NULL;
-/// PIRN_EHANDLE; PIRN_ESTALE; PIRN_EBUSY inside a key or merge function.
+/// Returns: PIRN_OK; PIRN_ENAME service is not a name; PIRN_EDEAD the thread is dead; PIRN_EINVAL service is
+///   NULL; PIRN_EHANDLE; PIRN_ESTALE; PIRN_EBUSY inside a key or merge function.
 /// Since: 0.1
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn thread_publish(t: *mut pirn_thread, service: *const c_char) -> c_int {
@@ -429,8 +435,8 @@ pub unsafe extern "C" fn thread_publish(t: *mut pirn_thread, service: *const c_c
 ///
 /// Thread: any.
 /// Owns: the handle is lent.
-/// Returns: the thread, or NULL: PIRN_ENOENT nobody publishes it; PIRN_EINVAL service is NULL; PIRN_EBUSY inside a key
-/// or merge function.
+/// Returns: the thread, or NULL: PIRN_ENOENT nobody publishes it; PIRN_EINVAL service is NULL; PIRN_EBUSY
+///   inside a key or merge function.
 /// Since: 0.1
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn thread_find_service(service: *const c_char) -> *mut pirn_thread {
@@ -438,10 +444,12 @@ pub unsafe extern "C" fn thread_find_service(service: *const c_char) -> *mut pir
     guard(|| thread::find_service(&unsafe { text(service) }?).map(pointer))
 }
 
-/// Has fn called with each accepted message that nobody will handle. Setting it again replaces it; NULL takes it away.
+/// Has fn called with each accepted message that nobody will handle.
 ///
-/// fn may be called on any thread, with no lock held, and may call the library. Who waited for an answer to the message
-/// has been told before.
+/// Setting it again replaces it; NULL takes it away.
+///
+/// fn may be called on any thread, with no lock held, and may call the library. Who waited for an answer to the
+/// message has been told before.
 ///
 /// Thread: any.
 /// Owns: arg stays the caller's; what fn leaves in the message is dropped after it.
@@ -479,7 +487,9 @@ pub unsafe extern "C" fn thread_locals_set(key: *const c_char, value: *const pir
     })
 }
 
-/// A copy of the value that the calling thread has under a key. A pointer is lent: it is freed when the local is.
+/// A copy of the value that the calling thread has under a key.
+///
+/// A pointer is lent: it is freed when the local is.
 ///
 /// Thread: any.
 /// Owns: the caller drops the copy with pirn_clear.

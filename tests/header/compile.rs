@@ -4,7 +4,7 @@ use super::{built, generate, root};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-const C: &[&str] = &["cc", "-x", "c", "-std=c11"];
+pub const C: &[&str] = &["cc", "-x", "c", "-std=c11"];
 const CXX: &[&str] = &["c++", "-x", "c++", "-std=c++17"];
 
 #[test]
@@ -36,17 +36,29 @@ fn they_go_with_the_other_loops_in_any_order() {
 
 #[test]
 fn the_macros_make_what_they_say_in_c_and_cxx() {
-    let place = built().join("header-uses");
-    std::fs::create_dir_all(&place).expect("a directory");
-    for (language, name) in [(C, "c"), (CXX, "cxx")] {
-        let program = place.join(name);
-        let mut compiler = compiler(language);
-        compiler.arg("-o").arg(&program).arg(root().join("tests/header/uses.c"));
-        compiler.args(["-x", "none"]).arg(built().join("libpirn.so"));
-        succeed(compiler.output(), "tests/header/uses.c");
-        link(&built().join("libpirn.so"), &place.join(env!("PIRN_SONAME")));
-        succeed(Command::new(&program).env("LD_LIBRARY_PATH", &place).output(), "the program");
+    for (language, name) in [(C, "uses-c"), (CXX, "uses-cxx")] {
+        let program = build(language, name, &super::read("tests/header/uses.c"));
+        succeed(Command::new(&program.path).env("LD_LIBRARY_PATH", &program.libraries).output(), name);
     }
+}
+
+/// A program that was compiled, and where its library is found.
+pub struct Program {
+    pub path: PathBuf,
+    pub libraries: PathBuf,
+}
+
+/// Compiles a program and links it with the library that was built along with these tests.
+pub fn build(language: &[&str], name: &str, source: &str) -> Program {
+    let libraries = built().join(format!("headers-{name}"));
+    std::fs::create_dir_all(&libraries).expect("a directory");
+    link(&built().join("libpirn.so"), &libraries.join(env!("PIRN_SONAME")));
+    let (text, path) = (libraries.join("program.c"), libraries.join("program"));
+    std::fs::write(&text, source).expect("the source");
+    let mut compiler = compiler(language);
+    compiler.arg("-o").arg(&path).arg(&text).args(["-x", "none"]).arg(built().join("libpirn.so")).arg("-lpthread");
+    succeed(compiler.output(), name);
+    Program { path, libraries }
 }
 
 /// Compiles a program, without a trace.

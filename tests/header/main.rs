@@ -1,4 +1,4 @@
-//! The headers: written from the library's source, and held to what they say.
+//! The headers, and the documentation's C: written from the library's source, and held to what they say.
 //!
 //! `make header` writes them; everything else here only looks.
 
@@ -9,6 +9,7 @@ mod documented;
 mod exported;
 mod generate;
 mod prototypes;
+mod readme;
 
 use std::path::{Path, PathBuf};
 
