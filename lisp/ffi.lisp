@@ -12,41 +12,52 @@
 
 (in-package :pirn-c)
 
-(cl:eval-when (:compile-toplevel :load-toplevel :execute)
-  (cl:defun lisp-name (c-name cl:&optional (format "~a"))
-    "The exported symbol for C-NAME."
-    (cl:let ((symbol (cl:intern (cl:format cl:nil format
-                                           (cl:substitute #\- #\_ (cl:string-upcase c-name)))
-                                :pirn-c)))
-      (cl:export symbol :pirn-c)
-      symbol)))
-
 (cl:defparameter *functions* '()
   "(C name, number of arguments) of each function defined here; a test holds them against the headers.")
 
 (cl:defparameter *constants* '()
   "(C name, value) of each constant defined here; a test holds them against the headers.")
 
+(cl:eval-when (:compile-toplevel :load-toplevel :execute)
+  (cl:defun lisp-name (c-name cl:&optional (format "~a"))
+    "The symbol for C-NAME."
+    (cl:intern (cl:format cl:nil format (cl:substitute #\- #\_ (cl:string-upcase c-name))) :pirn-c)))
+
+(cl:defmacro define-exported (names cl:&body definitions)
+  "DEFINITIONS, of NAMES, which other packages may use."
+  `(cl:progn
+     (cl:eval-when (:compile-toplevel :load-toplevel :execute)
+       (cl:export ',names :pirn-c))
+     ,@definitions))
+
 (cl:defmacro define-functions (cl:&body specifications)
   "Define foreign functions. A specification is (result-type C-name (argument type)...)."
-  `(cl:progn
-     ,@(cl:loop for (result c-name . arguments) in specifications
-                for name = (lisp-name c-name)
-                ;; Inline, handles and durations stay in registers.
-                collect `(cl:declaim (cl:inline ,name))
-                collect `(cffi:defcfun (,c-name ,name) ,result ,@arguments)
-                collect `(cl:pushnew '(,c-name ,(cl:length arguments)) *functions*
-                                     :test 'cl:equal))))
+  (cl:loop for (result c-name . arguments) in specifications
+           for name = (lisp-name c-name)
+           collect name into names
+           ;; Inline, handles and durations stay in registers.
+           collect `(cl:declaim (cl:inline ,name)) into definitions
+           collect `(cffi:defcfun (,c-name ,name) ,result ,@arguments) into definitions
+           collect `(cl:pushnew '(,c-name ,(cl:length arguments)) *functions* :test 'cl:equal)
+             into definitions
+           finally (cl:return `(define-exported ,names ,@definitions))))
 
 (cl:defmacro define-constants (cl:&body specifications)
   "Define constants. (\"PIRN_READ\" 2) becomes +READ+."
-  `(cl:progn
-     ,@(cl:loop for (c-name value) in specifications
-                for name = (lisp-name (cl:subseq c-name (cl:length "PIRN_")) "+~a+")
-                collect `(cl:defconstant ,name ,value)
-                collect `(cl:pushnew '(,c-name ,value) *constants* :test 'cl:equal))))
+  (cl:loop for (c-name value) in specifications
+           for name = (lisp-name (cl:subseq c-name (cl:length "PIRN_")) "+~a+")
+           collect name into names
+           collect `(cl:defconstant ,name ,value) into definitions
+           collect `(cl:pushnew '(,c-name ,value) *constants* :test 'cl:equal) into definitions
+           finally (cl:return `(define-exported ,names ,@definitions))))
 
 ;;; Types
+
+(cl:export '(handle ns
+             value kind code as size free
+             ready event what count arg task
+             loop-stats struct-size events pending rounds callbacks activations merged posts
+             wakeups timers-fired max-lateness-ns))
 
 (cffi:defctype handle :uint64)
 (cffi:defctype ns :int64)

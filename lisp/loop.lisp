@@ -83,7 +83,7 @@ A program may bind it to a running loop in any other thread, and then work on th
     (let ((base (%make-event-base
                  :id (incf *last-base-id*)
                  :handle (handle-of (pirn-c:make-event-loop))
-                 :buffer (cffi:foreign-alloc '(:struct pirn-c::ready) :count +batch+)
+                 :buffer (cffi:foreign-alloc '(:struct pirn-c:ready) :count +batch+)
                  :catch-app-errors catch-app-errors
                  :default-event-handler default-event-cb)))
       (push base *loops*)
@@ -159,14 +159,14 @@ Nil if that ended it. EVENT-CB gives the event callback of what is running, and 
     (with-lock ((event-base-lock base))
       (dotimes (i (the (integer 0 #.+batch+)
                        (checked (pirn-c:event-loop-take (event-base-handle base) buffer +batch+))))
-        (cffi:with-foreign-slots ((pirn-c::what pirn-c::arg)
-                                  (cffi:mem-aptr buffer '(:struct pirn-c::ready) i)
-                                  (:struct pirn-c::ready))
-          (let ((event (registered (event-base-events base) pirn-c::arg)))
+        (cffi:with-foreign-slots ((pirn-c:what pirn-c:arg)
+                                  (cffi:mem-aptr buffer '(:struct pirn-c:ready) i)
+                                  (:struct pirn-c:ready))
+          (let ((event (registered (event-base-events base) pirn-c:arg)))
             (when event
               (setf (svref queue tail) event
                     (svref epochs tail) (event-epoch event)
-                    (aref whats tail) pirn-c::what)
+                    (aref whats tail) pirn-c:what)
               (incf tail)))))
       (setf (event-base-head base) 0
             (event-base-tail base) tail))))
@@ -292,15 +292,15 @@ IO is accepted for programs written for cl-async; there are no buffers here that
 (defun stats ()
   "Figures about the loop in *EVENT-BASE*: a plist with keyword keys."
   (let ((base (live-base)))
-    (cffi:with-foreign-object (stats '(:struct pirn-c::loop-stats))
-      (setf (cffi:foreign-slot-value stats '(:struct pirn-c::loop-stats) 'pirn-c::struct-size)
-            (cffi:foreign-type-size '(:struct pirn-c::loop-stats)))
+    (cffi:with-foreign-object (stats '(:struct pirn-c:loop-stats))
+      (setf (cffi:foreign-slot-value stats '(:struct pirn-c:loop-stats) 'pirn-c:struct-size)
+            (cffi:foreign-type-size '(:struct pirn-c:loop-stats)))
       (checked (pirn-c:event-loop-stats (event-base-handle base) stats))
-      (loop for slot in '(pirn-c::events pirn-c::pending pirn-c::rounds pirn-c::callbacks
-                          pirn-c::activations pirn-c::merged pirn-c::posts pirn-c::wakeups
-                          pirn-c::timers-fired pirn-c::max-lateness-ns)
+      (loop for slot in '(pirn-c:events pirn-c:pending pirn-c:rounds pirn-c:callbacks
+                          pirn-c:activations pirn-c:merged pirn-c:posts pirn-c:wakeups
+                          pirn-c:timers-fired pirn-c:max-lateness-ns)
             collect (intern (symbol-name slot) :keyword)
-            collect (cffi:foreign-slot-value stats '(:struct pirn-c::loop-stats) slot)))))
+            collect (cffi:foreign-slot-value stats '(:struct pirn-c:loop-stats) slot)))))
 
 (defun dump-event-loop-status (file &key (return-as-string t))
   "Everything the library holds, as text, to see why a loop doesn't end.

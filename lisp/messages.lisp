@@ -80,19 +80,19 @@
 
 (defmacro with-message ((message) &body body)
   "Run BODY with MESSAGE a value for the library, to be filled by ADDRESS."
-  `(cffi:with-foreign-object (,message '(:struct pirn-c::value))
+  `(cffi:with-foreign-object (,message '(:struct pirn-c:value))
      ,@body))
 
 (declaim (inline address))
 (defun address (message parcel)
   "Let MESSAGE stand for PARCEL."
-  (cffi:with-foreign-slots ((pirn-c::kind pirn-c::code pirn-c::as pirn-c::size pirn-c::free)
-                            message (:struct pirn-c::value))
-    (setf pirn-c::kind pirn-c:+integer+
-          pirn-c::code 0
-          pirn-c::as (parcel-id parcel)
-          pirn-c::size 0
-          pirn-c::free (cffi:null-pointer))))
+  (cffi:with-foreign-slots ((pirn-c:kind pirn-c:code pirn-c:as pirn-c:size pirn-c:free)
+                            message (:struct pirn-c:value))
+    (setf pirn-c:kind pirn-c:+integer+
+          pirn-c:code 0
+          pirn-c:as (parcel-id parcel)
+          pirn-c:size 0
+          pirn-c:free (cffi:null-pointer))))
 
 (defun enlist (thread parcel)
   "Give PARCEL, which is to go to THREAD, its id."
@@ -213,9 +213,9 @@ Returns a ticket for CANCEL-LATER."
 
 (defun integer-of (message)
   "The integer in MESSAGE."
-  (cffi:with-foreign-object (value '(:struct pirn-c::value))
+  (cffi:with-foreign-object (value '(:struct pirn-c:value))
     (checked (pirn-c:message-value message value))
-    (cffi:foreign-slot-value value '(:struct pirn-c::value) 'pirn-c::as)))
+    (cffi:foreign-slot-value value '(:struct pirn-c:value) 'pirn-c:as)))
 
 (defun collect-parcel (thread id)
   "The parcel with ID, which came out of THREAD's mailbox, or nil if it was cancelled."

@@ -54,7 +54,7 @@
         (handle-of (if name
                        (pirn-c:thread-attach name)
                        (cffi:foreign-funcall "thread_attach" :pointer (cffi:null-pointer)
-                                                             pirn-c::handle)))
+                                                             pirn-c:handle)))
         (thread-name thread) (or name (attached-name (thread-handle thread))))
   (with-lock (*threads-lock*)
     (setf (gethash (thread-name thread) *threads*) thread)))

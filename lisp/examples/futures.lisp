@@ -1,7 +1,8 @@
 ;;;; A background job behind a future: the loop goes on while it runs.
 ;;;; From cl-async's documentation, as printed there.
 
-(use-package :cl-async-future)
+(defpackage :background-future (:use :cl :cl-async-future))
+(in-package :background-future)
 
 (defun work (operation)
   (let* ((future (make-future)) (err nil) (result nil)

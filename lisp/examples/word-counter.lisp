@@ -12,7 +12,7 @@
 (defun files ()
   "The files to count."
   (or (mapcar #'pathname (rest (member "--" sb-ext:*posix-argv* :test #'string=)))
-      (directory (asdf:system-relative-pathname "pirn" "*.lisp"))))
+      (uiop:directory-files (asdf:system-source-directory "pirn") "*.lisp")))
 
 (defun words-in (line)
   "How many words LINE has."

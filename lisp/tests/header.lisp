@@ -91,9 +91,9 @@
                  "~a is ~d in Lisp, ~a in the header" name value (declared-value name text)))))
 
 (test structures-are-as-in-the-contract
-  (is (= 32 (cffi:foreign-type-size '(:struct pirn-c::value))))
-  (is (= 32 (cffi:foreign-type-size '(:struct pirn-c::ready))))
-  (is (= 88 (cffi:foreign-type-size '(:struct pirn-c::loop-stats)))))
+  (is (= 32 (cffi:foreign-type-size '(:struct pirn-c:value))))
+  (is (= 32 (cffi:foreign-type-size '(:struct pirn-c:ready))))
+  (is (= 88 (cffi:foreign-type-size '(:struct pirn-c:loop-stats)))))
 
 (defun documented-p (symbol)
   "Whether everything that SYMBOL names has a docstring."
