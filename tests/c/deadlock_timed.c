@@ -6,7 +6,7 @@ static step steps[8];
 
 /* A ring where bit i of `timed` gives wait i a timeout. */
 static void ring(int count, const int *kinds, unsigned timed, int last) {
-    char name[8];
+    char name[24];
     for (int i = 0; i < count; i++) {
         snprintf(name, sizeof name, "r%d", i);
         actor_start(&actors[i], name);
