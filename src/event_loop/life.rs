@@ -282,6 +282,10 @@ impl Life {
         match record.kind {
             Kind::Fd => {
                 self.watches.remove(target, key, closing);
+                if self.shared.pulled.load(Ordering::Acquire) {
+                    // A wait may come at any time, and can't tell the kernel itself.
+                    self.watches.flush();
+                }
                 self.shared.descriptors.store(self.watches.registered(), Ordering::Release);
             }
             Kind::Signal => self.signals.remove(&self.shared.signals, key),
@@ -321,7 +325,8 @@ impl Life {
     }
 
     pub(super) fn stats(&self) -> Stats {
-        Stats { events: self.events.len() as u64, pending: self.pending, ..self.stats }
+        let wakeups = self.shared.wakeups.load(Ordering::Relaxed);
+        Stats { events: self.events.len() as u64, pending: self.pending, wakeups, ..self.stats }
     }
 }
 

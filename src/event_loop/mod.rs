@@ -136,6 +136,11 @@ impl Shared {
             thread.store(0, Ordering::Release);
         }
         self.embedded.store(false, Ordering::Relaxed);
+        self.pulled.store(false, Ordering::Relaxed);
+        self.wakeups.store(0, Ordering::Relaxed);
+        if let Some(basket) = self.basket.get() {
+            basket.empty(&mut Vec::new());
+        }
         Ok(life)
     }
 }
@@ -207,7 +212,7 @@ pub(crate) fn reinit(handle: Handle) -> Result<()> {
     shared.notice.awake();
     shared.process.store(fork::generation(), Ordering::Release);
     drop(guard);
-    shared.ring(shared::WORK);
+    shared.ring(shared::LOOK);
     Ok(())
 }
 

@@ -2,7 +2,7 @@
 
 use super::dispatch::{BUDGET, Call, Polled};
 use super::life::Life;
-use super::shared::{BREAK, EXITED, INTERRUPTED, Shared, WORK};
+use super::shared::{BREAK, EXITED, INTERRUPTED, LOOK, Shared};
 use super::task::{Argument, Grave, Task, TaskFn};
 use super::{LOOPS, find};
 use crate::error::{Code, Error, Result};
@@ -10,6 +10,7 @@ use crate::handle::Handle;
 use crate::sync::atomic::{AtomicU32, Ordering};
 use crate::sys::clock::{NEVER, Nanos, after, now};
 use crate::sys::os_thread;
+use crate::sys::poller::Sleeper;
 use crate::waiting;
 use std::cell::Cell;
 
@@ -83,6 +84,7 @@ pub(crate) fn wait(handle: Handle, timeout: Nanos) -> Result<bool> {
         return Err(Error::new(Code::Busy, "another thread runs the loop or waits for it"));
     }
     shared.owner.store(me, Ordering::Release);
+    shared.pulled.store(true, Ordering::Release);
     waiting::enter_elsewhere(handle);
     let result = shared.wait_until_ready(limit(timeout));
     waiting::leave_elsewhere();
@@ -104,6 +106,9 @@ pub(crate) fn take(handle: Handle, capacity: usize, put: &mut dyn FnMut(Taken)) 
     }
     let count = shared.with(handle, |life| {
         let mut polled = life.polled.take().unwrap_or_default();
+        if let Some(basket) = shared.basket.get() {
+            basket.empty(&mut polled.reports);
+        }
         life.gather(shared, &mut polled);
         life.polled = Some(polled);
         let mut count = 0;
@@ -169,6 +174,13 @@ impl Shared {
         if reasons & INTERRUPTED != 0 {
             return Look::Interrupted;
         }
+        let reasons = if reasons & LOOK != 0 {
+            // Taken before the rest is read, so that a change after this is rung for again.
+            self.notice.take(LOOK);
+            self.notice.reasons()
+        } else {
+            reasons
+        };
         if reasons & (EXITED | BREAK) != 0 {
             return Look::Asked;
         }
@@ -198,15 +210,9 @@ impl Shared {
                 Look::Ready => return Ok(true),
                 Look::Empty => return Err(Code::NotFound.into()),
                 Look::Sleep(deadline) => {
-                    let deadline = deadline.min(until);
-                    if !self.sleeps_in_poll() {
-                        self.notice.sleep_on_word(deadline);
-                    } else if !self.notice.linger(|| false) && self.notice.fall_asleep_in_poll() {
-                        let ready = self.sleeper().peek(deadline);
-                        self.notice.awake();
-                        if ready {
-                            return Ok(true);
-                        }
+                    let basket = self.basket.get_or_init(Box::default);
+                    if self.doze(|sleeper| sleeper.collect_into(deadline.min(until), basket), deadline.min(until)) {
+                        return Ok(true);
                     }
                 }
             }
@@ -214,6 +220,25 @@ impl Shared {
                 return Ok(false);
             }
         }
+    }
+
+    /// Sleeps until `deadline`, a ring, or, by `poll`, a descriptor; what `poll` says.
+    fn doze(&self, poll: impl FnOnce(Sleeper) -> bool, deadline: Nanos) -> bool {
+        if self.notice.linger(|| false) {
+            return false;
+        }
+        let ready = if !self.sleeps_in_poll() {
+            self.notice.park(deadline);
+            false
+        } else if self.notice.fall_asleep_in_poll() {
+            let ready = poll(self.sleeper());
+            self.notice.awake();
+            ready
+        } else {
+            return false;
+        };
+        self.wakeups.fetch_add(1, Ordering::Relaxed);
+        ready
     }
 
     /// With no descriptor to watch, a futex is the cheaper bed.
@@ -280,9 +305,13 @@ impl Run {
         let _ = CURRENT.try_with(|current| current.set(Some(handle)));
         let mut run = Run { handle, shared, polled: Box::default() };
         shared.owner.store(me, Ordering::Release);
+        shared.pulled.store(false, Ordering::Release);
         // It may have been freed before it was claimed.
         if let Some(polled) = shared.with(handle, |life| Ok(life.polled.take()))? {
             run.polled = polled;
+        }
+        if let Some(basket) = shared.basket.get() {
+            basket.empty(&mut run.polled.reports);
         }
         shared.notice.awake();
         waiting::enter_elsewhere(handle);
@@ -316,17 +345,13 @@ impl Run {
     }
 
     fn sleep(&mut self, deadline: Nanos) {
-        let shared = self.shared;
-        if !shared.sleeps_in_poll() {
-            shared.notice.sleep_on_word(deadline);
-            return;
-        }
-        if !shared.notice.linger(|| false) && shared.notice.fall_asleep_in_poll() {
-            let Polled { buffer, reports, fresh } = &mut *self.polled;
-            shared.sleeper().collect(deadline, buffer, reports);
+        let Polled { buffer, reports, fresh } = &mut *self.polled;
+        let poll = |sleeper: Sleeper| {
+            sleeper.collect(deadline, buffer, reports);
             *fresh = true;
-            shared.notice.awake();
-        }
+            !reports.is_empty()
+        };
+        self.shared.doze(poll, deadline);
     }
 
     /// Runs what is ready, up to the round's budget; how much ran.
@@ -393,8 +418,6 @@ impl Drop for Run {
         let _ = CURRENT.try_with(|current| current.set(None));
         shared.runner.store(0, Ordering::Release);
         // A post between the last look and here found a runner; the embedder must hear of it.
-        if shared.notice.reasons() & WORK != 0 || shared.is_embedded() {
-            shared.offer_descriptor();
-        }
+        shared.offer_descriptor();
     }
 }

@@ -6,14 +6,15 @@ use super::life::Life;
 use super::signals::Pending;
 use crate::error::{Code, Error, Result};
 use crate::handle::Handle;
-use crate::sync::atomic::{AtomicBool, AtomicI32, AtomicI64, AtomicU32, AtomicUsize, Ordering};
+use crate::sync::atomic::{AtomicBool, AtomicI32, AtomicI64, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 use crate::sync::{Mutex, MutexGuard};
 use crate::sys::clock::{NEVER, Nanos};
-use crate::sys::poller::Sleeper;
+use crate::sys::poller::{Basket, Sleeper};
 use crate::sys::{fork, os_thread};
 use crate::waiting::notice::{Notice, Wake};
+use std::sync::OnceLock;
 
-/// Something is in the inbox, or changed that the loop's thread must know before it sleeps.
+/// Something is in the inbox, or was left over from the round before.
 pub(super) const WORK: u32 = 1;
 /// A signal came.
 pub(super) const SIGNALLED: u32 = 2;
@@ -23,6 +24,8 @@ pub(super) const EXITED: u32 = 4;
 pub(super) const BREAK: u32 = 8;
 /// Somebody who waits elsewhere must be let go: a killed thread's loop.
 pub(super) const INTERRUPTED: u32 = 16;
+/// Something changed that a sleeper must take into account: a nearer deadline, nothing left to wait for.
+pub(super) const LOOK: u32 = 32;
 
 /// See the module.
 pub(crate) struct Shared {
@@ -40,6 +43,12 @@ pub(crate) struct Shared {
     /// The thread that is inside a wait, or 0; and the one that waited last.
     pub(super) waiter: AtomicU32,
     pub(super) owner: AtomicU32,
+    /// The owner drives it by pull calls.
+    pub(super) pulled: AtomicBool,
+    /// How often its thread came back from sleep.
+    pub(super) wakeups: AtomicU64,
+    /// What the kernel reported to a waiter and nobody took yet; made for the first one.
+    pub(super) basket: OnceLock<Box<Basket>>,
     /// A foreign loop watches this one's descriptor.
     pub(super) embedded: AtomicBool,
     /// The process, counted by forks, that the loop belongs to.
@@ -63,6 +72,9 @@ impl Default for Shared {
             runner: AtomicU32::new(0),
             waiter: AtomicU32::new(0),
             owner: AtomicU32::new(0),
+            pulled: AtomicBool::new(false),
+            wakeups: AtomicU64::new(0),
+            basket: OnceLock::new(),
             embedded: AtomicBool::new(false),
             process: AtomicU32::new(0),
             sleep_fd: AtomicI32::new(-1),
@@ -97,7 +109,7 @@ impl Shared {
         let buries = self.may_bury() && !life.graves.is_empty();
         let graves = if buries { std::mem::take(&mut life.graves) } else { Vec::new() };
         let look_again = std::mem::take(&mut life.look_again) || !life.graves.is_empty();
-        let wake = if look_again && !self.runs_here() { self.notice.ring(WORK) } else { Wake::Nobody };
+        let wake = if look_again && !self.runs_here() { self.notice.ring(LOOK) } else { Wake::Nobody };
         drop(guard);
         self.finish_ring(wake);
         for grave in graves {
@@ -135,13 +147,20 @@ impl Shared {
             if inbox.handle != Some(handle) {
                 return Err(Code::Stale.into());
             }
-            let leaves_already = inbox.exit_asked || self.notice.reasons() & EXITED != 0;
-            if leaves_already {
+            let reasons = self.notice.reasons();
+            if inbox.exit_asked || reasons & EXITED != 0 {
+                // It is leaving already.
                 return Ok(());
             }
-            inbox.exit_asked = true;
-            inbox.items.push_back(Item::Exit);
-            self.ring_for_inbox()
+            let idle = self.runner.load(Ordering::Acquire) == 0 && reasons & WORK == 0;
+            if idle && inbox.items.is_empty() {
+                // Nothing is active that it would have to wait for.
+                self.notice.ring(EXITED)
+            } else {
+                inbox.exit_asked = true;
+                inbox.items.push_back(Item::Exit);
+                self.ring_for_inbox()
+            }
         };
         self.finish_ring(wake);
         Ok(())

@@ -11,6 +11,12 @@ use crate::what;
 use std::io;
 use std::os::fd::RawFd;
 
+/// From how many reports on a descriptor's file is looked at.
+const DOUBT: u32 = 16;
+
+/// How many reports for nobody it takes to begin with a new set.
+const MOST_STRAYS: u32 = 8;
+
 /// One descriptor.
 #[derive(Debug, Default)]
 struct Entry {
@@ -22,6 +28,8 @@ struct Entry {
     last: Option<u32>,
     /// Counts registrations: a report with an older one is of a file that lost its number.
     generation: u32,
+    /// How often it was reported since the registration was last found to be of the file behind the number.
+    reports: u32,
     changed: bool,
 }
 
@@ -53,11 +61,13 @@ pub(super) struct Watches {
     entries: Vec<Entry>,
     changed: Vec<RawFd>,
     registered: usize,
+    /// Reports in a row that were for nobody.
+    strays: u32,
 }
 
 impl Watches {
     pub(super) fn new(poller: Poller) -> Self {
-        Self { poller, entries: Vec::new(), changed: Vec::new(), registered: 0 }
+        Self { poller, entries: Vec::new(), changed: Vec::new(), registered: 0, strays: 0 }
     }
 
     pub(super) fn poller(&mut self) -> &mut Poller {
@@ -83,13 +93,18 @@ impl Watches {
         if entry.watchers.iter().any(|(watcher, _)| *watcher == key) {
             return Ok(false);
         }
-        let same_file = !entry.watchers.is_empty() || entry.last == Some(key);
         entry.watchers.push((key, interest));
         let wanted = entry.wanted();
-        // An edge that came while nobody watched is gone unless the kernel is told again.
-        if entry.registered == Some(wanted) && same_file && !wanted.edge {
+        // The event that was removed last means the file that is registered. Of another one that is not sure, and an
+        // edge that came while nobody watched is gone: then the kernel must be asked.
+        let sure = entry.last == Some(key) && !wanted.edge;
+        if entry.registered == Some(wanted) && sure {
             return Ok(true);
         }
+        if self.is_reused(fd, wanted) {
+            self.entries[index].watchers = vec![(key, interest)];
+        }
+        let wanted = self.entries[index].wanted();
         if let Err(error) = self.register(fd, wanted) {
             self.entries[index].watchers.pop();
             return Err(refusal(fd, &error));
@@ -132,16 +147,50 @@ impl Watches {
     /// Calls `wake` with each event that a report is for, and what it reports.
     pub(super) fn deliver(&mut self, report: Readiness, mut wake: impl FnMut(u32, u32)) {
         let fd = (report.token & u64::from(u32::MAX)) as RawFd;
-        let entry = &self.entries[fd as usize];
-        if entry.registered.is_none() || entry.token(fd) != report.token {
-            // A file that lost its number lives on under another one, and the kernel can't be told to forget it.
+        let entry = &mut self.entries[fd as usize];
+        let is_current = entry.registered.is_some() && entry.token(fd) == report.token;
+        entry.reports += u32::from(is_current);
+        // A descriptor that is reported on and on may be one that its owner closed while a copy lives: asked about
+        // more and more seldom, for most are just busy.
+        let doubtful = entry.reports >= DOUBT && entry.reports.is_power_of_two();
+        let wanted = entry.wanted();
+        if !is_current {
+            // Of a moment ago, before the kernel was told to forget it; or of a file that lost its number.
+            self.strays += 1;
+            if self.strays == MOST_STRAYS {
+                self.rebuild();
+            }
+            return;
+        }
+        self.strays = 0;
+        if doubtful && self.is_reused(fd, wanted) {
             self.rebuild();
             return;
         }
-        for &(key, interest) in &entry.watchers {
+        for &(key, interest) in &self.entries[fd as usize].watchers {
             let seen = report.what & u32::from(interest) & what::READINESS;
             if seen != 0 {
                 wake(key, seen);
+            }
+        }
+    }
+
+    /// Is the file that was registered gone from its number? Then the events that meant it are deaf from now on.
+    fn is_reused(&mut self, fd: RawFd, wanted: Watch) -> bool {
+        let entry = &mut self.entries[fd as usize];
+        if entry.registered.is_none() {
+            return false;
+        }
+        match self.poller.modify(fd, entry.token(fd), wanted) {
+            Ok(()) => {
+                entry.registered = Some(wanted);
+                false
+            }
+            Err(_) => {
+                entry.registered = None;
+                entry.watchers.clear();
+                self.registered -= 1;
+                true
             }
         }
     }
@@ -157,8 +206,10 @@ impl Watches {
         self.register_all();
     }
 
-    /// Makes the kernel forget everything, and tells it anew what is watched now.
+    /// Makes the kernel forget everything, and tells it anew what is watched now: the only way to be rid of a file
+    /// that lives on without its number.
     fn rebuild(&mut self) {
+        self.strays = 0;
         if self.poller.restart().is_ok() {
             self.register_all();
         }
@@ -171,6 +222,7 @@ impl Watches {
                 self.registered -= 1;
                 let wanted = entry.wanted();
                 if !entry.watchers.is_empty() {
+                    // One that was closed meanwhile is lost to its events, as with the old set.
                     let _ = self.register(fd, wanted);
                 }
             }
@@ -179,24 +231,17 @@ impl Watches {
 
     fn register(&mut self, fd: RawFd, wanted: Watch) -> io::Result<()> {
         let entry = &mut self.entries[fd as usize];
+        entry.reports = 0;
         if entry.registered.is_some() {
-            match self.poller.modify(fd, entry.token(fd), wanted) {
-                Ok(()) => {
-                    entry.registered = Some(wanted);
-                    return Ok(());
-                }
-                // The file that was registered was closed, and the number has another one behind it.
-                Err(error) if error.raw_os_error() == Some(libc::ENOENT) => {
-                    entry.registered = None;
-                    self.registered -= 1;
-                }
-                Err(error) => return Err(error),
+            if entry.registered != Some(wanted) {
+                self.poller.modify(fd, entry.token(fd), wanted)?;
             }
+        } else {
+            entry.generation = entry.generation.wrapping_add(1);
+            self.poller.add(fd, entry.token(fd), wanted)?;
+            self.registered += 1;
         }
-        entry.generation = entry.generation.wrapping_add(1);
-        self.poller.add(fd, entry.token(fd), wanted)?;
         entry.registered = Some(wanted);
-        self.registered += 1;
         Ok(())
     }
 

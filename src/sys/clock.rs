@@ -15,9 +15,9 @@ pub(crate) fn now() -> Nanos {
     time.tv_sec as Nanos * 1_000_000_000 + time.tv_nsec as Nanos
 }
 
-/// The moment `duration` from now; far ones end at [`NEVER`], which is the same in effect: 292 years.
+/// The moment `duration` from now. One that is too far to be said is the last that can be, in 292 years.
 pub(crate) fn after(duration: Nanos) -> Nanos {
-    now().saturating_add(duration)
+    if duration == NEVER { NEVER } else { now().saturating_add(duration).min(NEVER - 1) }
 }
 
 /// A timespec of `duration`, which is not negative.

@@ -8,3 +8,5 @@ pub(crate) mod output;
 pub(crate) mod poller;
 pub(crate) mod signal;
 pub(crate) mod spawn;
+#[cfg(all(target_os = "linux", not(loom)))]
+pub(crate) mod trace;

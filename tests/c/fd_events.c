@@ -34,8 +34,8 @@ static int read_all(int fd) {
 }
 
 static void read_and_record(pirn_event *event, uint32_t what, void *arg) {
+    read_all(ends[0]); /* first: whoever waits for the record goes on and sends more */
     record(event, what, arg);
-    read_all(ends[0]);
 }
 
 /* Rounds until the count is reached. */

@@ -4,6 +4,7 @@
 use super::{Readiness, Watch};
 use crate::error::{Error, Result};
 use crate::sys::clock::{NEVER, Nanos, now, timespec};
+use std::cell::UnsafeCell;
 use std::io;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -142,7 +143,7 @@ impl Sleeper {
 
     /// Sleeps until a descriptor is ready, woken, or `deadline`; puts what is ready into `found`.
     pub(crate) fn collect(self, deadline: Nanos, buffer: &mut Buffer, found: &mut Vec<Readiness>) {
-        let count = self.wait(deadline, buffer);
+        let count = self.wait(deadline, &mut buffer.0);
         for event in &buffer.0[..count] {
             let token = event.u64;
             if token < ALARM {
@@ -152,24 +153,26 @@ impl Sleeper {
         buffer.grow_after(count);
     }
 
-    /// Sleeps likewise, but leaves what is ready where it is; true when there is something. Holds nothing meanwhile.
-    pub(crate) fn peek(self, deadline: Nanos) -> bool {
-        let mut set = libc::pollfd { fd: self.epoll, events: libc::POLLIN, revents: 0 };
-        let left = time_left(deadline);
-        let left = left.as_ref().map_or(std::ptr::null(), |left| &raw const *left);
-        // SAFETY: `set` is one pollfd, `left` is null or a timespec that outlives the call, no signal mask is set.
-        // Interrupted means: look again, which the caller does.
-        unsafe { libc::ppoll(&raw mut set, 1, left, std::ptr::null()) > 0 }
+    /// Sleeps likewise, with what is ready going into `basket`; true when it holds something.
+    ///
+    /// Touches nothing else and holds nothing, so that a caller may be unwound from any instruction: what the kernel
+    /// reported is in the basket then.
+    pub(crate) fn collect_into(self, deadline: Nanos, basket: &Basket) -> bool {
+        if basket.holds_any() {
+            return true;
+        }
+        self.wait(deadline, basket.room());
+        basket.holds_any()
     }
 
-    fn wait(self, deadline: Nanos, buffer: &mut Buffer) -> usize {
+    fn wait(self, deadline: Nanos, buffer: &mut [libc::epoll_event]) -> usize {
         static COARSE: AtomicBool = AtomicBool::new(false);
-        let room = buffer.0.len() as i32;
+        let room = buffer.len() as i32;
         if !COARSE.load(Ordering::Relaxed) {
             let left = time_left(deadline);
             let left = left.as_ref().map_or(std::ptr::null(), |left| &raw const *left);
             let no_mask: *const libc::sigset_t = std::ptr::null();
-            let events = buffer.0.as_mut_ptr();
+            let events = buffer.as_mut_ptr();
             // SAFETY: `events` has `room` entries; `left` is null or a timespec that outlives the call.
             let count = unsafe { libc::syscall(libc::SYS_epoll_pwait2, self.epoll, events, room, left, no_mask, 8) };
             if count >= 0 {
@@ -187,7 +190,7 @@ impl Sleeper {
             _ => (deadline.saturating_sub(now()).max(0) + 999_999).div_euclid(1_000_000).min(i32::MAX.into()) as i32,
         };
         // SAFETY: the buffer has `room` entries.
-        let count = unsafe { libc::epoll_wait(self.epoll, buffer.0.as_mut_ptr(), room, left) };
+        let count = unsafe { libc::epoll_wait(self.epoll, buffer.as_mut_ptr(), room, left) };
         count.max(0) as usize
     }
 }
@@ -209,6 +212,48 @@ impl Buffer {
 impl Default for Buffer {
     fn default() -> Self {
         Self(vec![Self::EMPTY; 64])
+    }
+}
+
+/// Where a sleeper that may be unwound has the kernel put its reports. It lies with the loop; its users take turns,
+/// as the loop's owner for the time being.
+pub(crate) struct Basket(UnsafeCell<[libc::epoll_event; Basket::SIZE]>);
+
+// SAFETY: the entries are read and written only by the thread that has claimed the loop's wait, and claims are handed
+// on with acquire and release.
+unsafe impl Sync for Basket {}
+
+impl Basket {
+    const SIZE: usize = 64;
+    /// An entry without a report.
+    const VACANT: libc::epoll_event = libc::epoll_event { events: 0, u64: WAKE };
+
+    #[expect(clippy::mut_from_ref, reason = "the kernel writes here; claims keep its users apart")]
+    fn room(&self) -> &mut [libc::epoll_event] {
+        // SAFETY: only the claim's holder comes here, and it keeps no other reference meanwhile.
+        unsafe { &mut *self.0.get() }
+    }
+
+    /// Wake-ups are no reports.
+    fn holds_any(&self) -> bool {
+        self.room().iter().any(|event| event.u64 < ALARM)
+    }
+
+    /// Takes the reports out.
+    pub(crate) fn empty(&self, found: &mut Vec<Readiness>) {
+        for event in self.room() {
+            let report = std::mem::replace(event, Self::VACANT);
+            let token = report.u64;
+            if token < ALARM {
+                found.push(Readiness { token, what: what(report.events) });
+            }
+        }
+    }
+}
+
+impl Default for Basket {
+    fn default() -> Self {
+        Self(UnsafeCell::new([Self::VACANT; Self::SIZE]))
     }
 }
 

@@ -146,10 +146,18 @@ impl Sleeper {
         }
     }
 
-    /// Sleeps likewise, but leaves what is ready where it is; true when there is something.
-    pub(crate) fn peek(self, deadline: Nanos) -> bool {
+    /// Sleeps likewise, with what is ready left where it is; true when there is something.
+    pub(crate) fn collect_into(self, deadline: Nanos, _basket: &Basket) -> bool {
         let mut buffer = Buffer::default();
-        self.sleep(deadline, &mut buffer) > 0
+        self.sleep(deadline, &mut buffer);
+        let mut ready = buffer.sets.iter().zip(&buffer.tokens).filter(|(set, _)| set.revents != 0);
+        // A wake is heard and done with; a descriptor stays ready until somebody reads it.
+        ready.any(|(set, &token)| {
+            if token == u64::MAX {
+                drain(set.fd);
+            }
+            token != u64::MAX
+        })
     }
 
     fn sleep(self, deadline: Nanos, buffer: &mut Buffer) -> i32 {
@@ -169,6 +177,14 @@ impl Sleeper {
             list.lock().retain(|watched| (watched.fd, watched.token) != (fd, token));
         }
     }
+}
+
+/// Reports need no keeping here: the next look finds the same.
+#[derive(Default)]
+pub(crate) struct Basket;
+
+impl Basket {
+    pub(crate) fn empty(&self, _found: &mut Vec<Readiness>) {}
 }
 
 /// What one call asks and is told.
