@@ -3,7 +3,8 @@
 #
 # A row a program, then "N passed, N failed" over the tests of all programs; status 1 when anything failed.
 # A program that needs other libraries says so in its head ("packages: libuv"); without them it is skipped, and said so.
-# Environment: PIRN_INCLUDE and PIRN_LIB, where the headers and the library are (default: this tree's), CC, CXX, JOBS.
+# Environment: PIRN_INCLUDE and PIRN_LIB, where the headers and the library are (default: this tree's), CC, CXX, JOBS;
+# PIRN_TEST_POLL=1 for a library built with the feature force-poll.
 set -u
 cd "$(dirname "$0")/.." || exit 1
 

@@ -92,7 +92,7 @@ static void libevent_inside_ours(void) {
 }
 
 int main(void) {
-    TEST(ours_inside_libevent);
+    if (!on_poll()) TEST(ours_inside_libevent);
     TEST(libevent_inside_ours);
     libevent_global_shutdown();
     return check_done();

@@ -123,7 +123,7 @@ static void libuv_inside_ours(void) {
 }
 
 int main(void) {
-    TEST(ours_inside_libuv);
+    if (!on_poll()) TEST(ours_inside_libuv);
     TEST(libuv_inside_ours);
     return check_done();
 }

@@ -273,7 +273,18 @@ static void run_works_as_before(void) {
     CHECK_EQ(free_event_loop(loop), 0);
 }
 
+static void without_one_it_says_so(void) {
+    pirn_loop *loop = make_event_loop();
+    CHECK_EQ(event_loop_fd(loop), PIRN_ESYS);
+    CHECK_GE(strlen(pirn_last_error_text()), 5);
+    CHECK_EQ(free_event_loop(loop), 0);
+}
+
 int main(void) {
+    if (on_poll()) {
+        TEST(without_one_it_says_so);
+        return check_done();
+    }
     TEST(it_is_the_same_and_not_inherited);
     TEST(without_work_it_is_quiet);
     TEST(it_tells_of_each_kind_of_work);

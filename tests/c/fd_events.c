@@ -236,6 +236,7 @@ static void writing_to_a_gone_peer_is_told(void) {
 }
 
 static void an_edge_is_told_once(void) {
+    if (on_poll()) return;
     setup();
     calls seen = {0};
     pirn_event *event = make_fd_event(loop, ends[0], PIRN_READ | PIRN_EDGE, record, &seen);
@@ -255,6 +256,7 @@ static void an_edge_is_told_once(void) {
 }
 
 static void an_edge_that_was_there_before_is_told(void) {
+    if (on_poll()) return;
     setup();
     calls seen = {0};
     send_bytes(ends[1], 1);
@@ -535,7 +537,7 @@ static void closed_while_watched_it_neither_spins_nor_lies(void) {
         calls over = {0};
         event_loop_delay(loop, PIRN_MS(50), record, &over);
         until(&over.count, 1);
-        if (how == 0) CHECK_EQ(seen.count, 0);
+        if (how == 0 && !on_poll()) CHECK_EQ(seen.count, 0);
         CHECK_LE(stats_of(loop).rounds - rounds, 50 + seen.count); /* no round for nothing */
         CHECK_EQ(free_event(event), 0);
         rounds = stats_of(loop).rounds;
@@ -686,6 +688,7 @@ static void two_loops_may_watch_one_descriptor(void) {
 }
 
 static void a_loop_inside_another(void) {
+    if (on_poll()) return;
     setup(); /* the inner one's descriptor, watched by the outer one */
     pirn_loop *outer = make_event_loop();
     calls seen = {0}, timer = {0};

@@ -282,13 +282,13 @@ static void freed_loops_leave_no_descriptors(void) {
     pirn_loop *loop = make_event_loop(); /* whatever the library sets up once is set up now */
     CHECK(event_loop_delay(loop, 0, nothing, NULL) != NULL);
     CHECK_EQ(event_loop_run(loop), 1);
-    CHECK_GE(event_loop_fd(loop), 0);
+    if (!on_poll()) CHECK_GE(event_loop_fd(loop), 0);
     CHECK_EQ(free_event_loop(loop), 0);
     int before = check_fds();
     for (int i = 0; i < 300; i++) {
         loop = make_event_loop();
         REQUIRE(loop);
-        if (i % 3) CHECK_GE(event_loop_fd(loop), 0);
+        if (i % 3 && !on_poll()) CHECK_GE(event_loop_fd(loop), 0);
         if (i % 2) make_event(loop, nothing, NULL);
         CHECK(event_loop_delay(loop, 0, exit_loop, NULL) != NULL);
         CHECK_EQ(event_loop_run(loop), 0);

@@ -379,7 +379,7 @@ static void a_storm_of_interruptions_is_not_noticed(void) {
         pirn_loop *other = make_event_loop();
         CHECK(other != NULL);
         pirn_event *signal_event = watch(other, SIGUSR1, nothing, NULL);
-        CHECK_GE(event_loop_fd(other), 0);
+        if (!on_poll()) CHECK_GE(event_loop_fd(other), 0);
         CHECK_EQ(free_event(signal_event), 0);
         CHECK_EQ(free_event_loop(other), 0);
     }
@@ -442,6 +442,7 @@ static void a_timeout_beside_the_signal(void) {
 }
 
 static void an_outer_loop_sees_it_too(void) {
+    if (on_poll()) return;
     setup();
     calls seen = {0};
     watch(loop, SIGUSR1, record, &seen);
