@@ -139,6 +139,18 @@ int thread_loop_coalescing(pirn_thread *self,
                            pirn_receive_fn receive,
                            void *arg);
 
+// Has the thread's messages handled inside the runs of loop, beside fds, timers and signals; returns at once.
+//
+// It keeps the loop running until the thread is stopped and its queue empty. A kill ends the run with
+// PIRN_EINTERRUPTED. The loop must be run by the same thread.
+//
+// Thread: own.
+// Owns: arg stays the caller's. The loop can't be freed meanwhile.
+// Returns: PIRN_OK; PIRN_ESTATE the thread is on a loop already; PIRN_ETHREAD self is not the calling thread;
+// PIRN_EINVAL receive is NULL; PIRN_EHANDLE; PIRN_ESTALE; PIRN_EBUSY inside a key or merge function; PIRN_ENOMEM.
+// Since: 0.1
+int thread_loop_on(pirn_thread *self, pirn_loop *loop, pirn_receive_fn receive, void *arg);
+
 // Waits until there is a message to take.
 //
 // A leaf: it takes no lock and leaves nothing behind, so that a runtime may unwind out of it from any point.

@@ -5,12 +5,13 @@
 //!
 //! Whatever the sender wrote before it sent is visible to the receiver, and the other way round with a reply.
 
-use super::base::{pirn_message, pirn_ns, pirn_thread};
+use super::base::{pirn_loop, pirn_message, pirn_ns, pirn_thread};
 use super::outcome::{self, Argument};
 use super::threads::deadline;
 use super::values::{self, pirn_value};
 use super::{duration, guard, handle, optional_text, pointer, required};
 use crate::error::Result;
+use crate::handle::Handle;
 use crate::sys::clock::NEVER;
 use crate::thread::{self, Room};
 use crate::value::{Failure, Value};
@@ -222,6 +223,31 @@ pub extern "C" fn thread_loop_coalescing(
     })
 }
 
+/// Has the thread's messages handled inside the runs of loop, beside fds, timers and signals; returns at once.
+///
+/// It keeps the loop running until the thread is stopped and its queue empty. A kill ends the run with
+/// PIRN_EINTERRUPTED. The loop must be run by the same thread.
+///
+/// Thread: own.
+/// Owns: arg stays the caller's. The loop can't be freed meanwhile.
+/// Returns: PIRN_OK; PIRN_ESTATE the thread is on a loop already; PIRN_ETHREAD self is not the calling thread;
+/// PIRN_EINVAL receive is NULL; PIRN_EHANDLE; PIRN_ESTALE; PIRN_EBUSY inside a key or merge function; PIRN_ENOMEM.
+/// Since: 0.1
+#[unsafe(no_mangle)]
+pub extern "C" fn thread_loop_on(
+    self_: *mut pirn_thread,
+    r#loop: *mut pirn_loop,
+    receive: pirn_receive_fn,
+    arg: *mut c_void,
+) -> c_int {
+    let (own, arg) = (handle(self_), Argument::new(arg));
+    guard(|| {
+        let receive = required(receive)?;
+        let handler = move |value| handle_in_c(own, receive, arg, value);
+        thread::receive_on(own, handle(r#loop), Box::new(handler))
+    })
+}
+
 /// Waits until there is a message to take.
 ///
 /// A leaf: it takes no lock and leaves nothing behind, so that a runtime may unwind out of it from any point.
@@ -309,12 +335,16 @@ fn handler(
     receive: pirn_receive_fn,
     arg: *mut c_void,
 ) -> Result<impl FnMut(Value) -> Result<Value, Failure> + use<>> {
-    let receive = required(receive)?;
-    Ok(move |value| {
-        values::lend(value, |message| {
-            // SAFETY: C gave the function to be called like this, on the calling thread.
-            outcome::of_call(|reply| unsafe { receive(own, message, reply, arg) })
-        })
+    let (own, receive, arg) = (handle(own), required(receive)?, Argument::new(arg));
+    Ok(move |value| handle_in_c(own, receive, arg, value))
+}
+
+type Receive = unsafe extern "C" fn(*mut pirn_thread, *mut pirn_value, *mut pirn_value, *mut c_void) -> c_int;
+
+fn handle_in_c(own: Handle, receive: Receive, arg: Argument, value: Value) -> Result<Value, Failure> {
+    values::lend(value, |message| {
+        // SAFETY: C gave the function to be called like this, on the thread that receives.
+        outcome::of_call(|reply| unsafe { receive(pointer(own), message, reply, arg.get()) })
     })
 }
 

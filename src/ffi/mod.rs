@@ -23,14 +23,23 @@ mod values;
 use crate::error::{self, Code, Error, Result};
 use crate::handle::Handle;
 use crate::sys::clock::{NEVER, Nanos};
+use crate::waiting;
 use base::{PIRN_FOREVER, pirn_ns};
 use std::ffi::{CStr, c_char, c_int};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr::NonNull;
 
 /// Runs the inside of a C function: the result in C's terms, the failure remembered, a panic turned into
-/// `PIRN_EPANIC`.
+/// `PIRN_EPANIC`. Not inside a key or merge function, which runs under a lock.
 fn guard<A: Answer>(call: impl FnOnce() -> Result<A>) -> A::InC {
+    guard_anywhere(|| {
+        waiting::not_under_lock()?;
+        call()
+    })
+}
+
+/// The same for functions that touch nothing but values.
+fn guard_anywhere<A: Answer>(call: impl FnOnce() -> Result<A>) -> A::InC {
     let failure = match catch_unwind(AssertUnwindSafe(call)) {
         Ok(Ok(answer)) => return answer.good(),
         Ok(Err(failure)) => failure,

@@ -9,7 +9,7 @@
 //! have none.
 
 use super::base::{pirn_free_fn, pirn_future};
-use super::{guard, handle, pointer};
+use super::{guard_anywhere as guard, handle, pointer};
 use crate::error::{Code, Error, Result};
 use crate::value::{Block, Bytes, Failure, FutureRef, Pointer, Value, release_block};
 use std::ffi::{CStr, c_char, c_int, c_void};

@@ -71,11 +71,7 @@ impl<T: Parcel> Mailbox<T> {
         self.lent.store(0, Ordering::Release);
         self.blocked.store(0, Ordering::Release);
         self.next_due.store(NEVER, Ordering::Release);
-        let since = self.awake_since.swap(0, Ordering::Relaxed);
-        if since != 0 {
-            let awake = crate::sys::clock::now() - since;
-            self.busy.store(self.busy.load(Ordering::Relaxed) + awake, Ordering::Relaxed);
-        }
+        self.count_busy();
     }
 }
 

@@ -25,11 +25,13 @@ mod close;
 mod coalesce;
 mod lane;
 mod line;
+mod on_loop;
 mod receive;
 mod timers;
 
 pub(crate) use coalesce::Rules;
 pub(crate) use lane::Lane;
+pub(crate) use on_loop::Rest;
 pub(crate) use receive::Ready;
 
 use crate::error::Code;
@@ -41,6 +43,7 @@ use crate::waiting::notice::{Notice, Wake};
 use crate::waiting::waiter::{Bell, Outcome, Ticket};
 use coalesce::Coalescer;
 use line::Line;
+use std::sync::Arc;
 use timers::Timers;
 
 /// How long a blocked sender sleeps before it looks for room by itself.
@@ -78,6 +81,16 @@ pub(crate) trait Parcel: Sized {
 
     /// A copy, for a timer that repeats.
     fn again(&self) -> Option<Self>;
+}
+
+/// Tells an event loop that there is something for the receiver.
+#[derive(Clone)]
+pub(crate) struct LoopBell(pub(crate) Arc<dyn Fn() + Send + Sync>);
+
+impl std::fmt::Debug for LoopBell {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("LoopBell")
+    }
 }
 
 /// Who may still send.
@@ -155,6 +168,9 @@ pub(crate) struct Mailbox<T> {
     handled: AtomicU64,
     /// The last that was taken was a timer's, so a message is next.
     after_timer: AtomicBool,
+    /// Wakes a receiver that sleeps in an event loop.
+    bell: Mutex<Option<LoopBell>>,
+    has_bell: AtomicBool,
     /// Time that the receiver was awake, up to `awake_since`; 0 there: it sleeps.
     busy: AtomicI64,
     awake_since: AtomicI64,
@@ -170,6 +186,8 @@ impl<T> Default for Mailbox<T> {
             next_due: AtomicI64::new(NEVER),
             handled: AtomicU64::new(0),
             after_timer: AtomicBool::new(false),
+            bell: Mutex::new(None),
+            has_bell: AtomicBool::new(false),
             busy: AtomicI64::new(0),
             awake_since: AtomicI64::new(0),
         }
@@ -217,6 +235,7 @@ impl<T: Parcel> Mailbox<T> {
         let mut inner = self.inner.lock();
         *inner = Inner { tenant, ..Inner::default() };
         self.notice.take(MESSAGE | TIMER | STOP | KILL);
+        self.notice.awake();
         self.lent.store(0, Ordering::Relaxed);
         self.blocked.store(0, Ordering::Relaxed);
         self.next_due.store(NEVER, Ordering::Relaxed);
@@ -410,8 +429,13 @@ impl<T: Parcel> Mailbox<T> {
     }
 
     fn wake(&self, wake: Wake) {
-        if wake != Wake::Nobody {
-            self.notice.wake();
+        match wake {
+            Wake::Nobody => {}
+            Wake::Word => self.notice.wake(),
+            Wake::Poll => {
+                self.ring_bell();
+                self.notice.woke_poll();
+            }
         }
     }
 }

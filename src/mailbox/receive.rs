@@ -50,14 +50,19 @@ impl<T: Parcel> Mailbox<T> {
     }
 
     fn sleep(&self, until: Nanos, waiter: &Waiter) {
-        let since = self.awake_since.swap(0, Ordering::Relaxed);
-        if since != 0 {
-            self.busy.store(self.busy.load(Ordering::Relaxed) + (now() - since), Ordering::Relaxed);
-        }
+        self.count_busy();
         waiter.show(Edge::new(Kind::Message, None));
         self.notice.park(until);
         waiter.hide();
         self.awake();
+    }
+
+    /// The receiver is not busy any more.
+    pub(super) fn count_busy(&self) {
+        let since = self.awake_since.swap(0, Ordering::Relaxed);
+        if since != 0 {
+            self.busy.store(self.busy.load(Ordering::Relaxed) + (now() - since), Ordering::Relaxed);
+        }
     }
 
     /// The receiver begins to be busy.
@@ -133,8 +138,13 @@ impl<T: Parcel> Mailbox<T> {
         if due == NEVER {
             return None;
         }
-        let messages_wait = batch.live() > 0 || self.notice.reasons() & MESSAGE != 0;
+        let reasons = self.notice.reasons();
+        let messages_wait = batch.live() > 0 || reasons & MESSAGE != 0;
         if messages_wait && self.after_timer.load(Ordering::Relaxed) {
+            return None;
+        }
+        if !messages_wait && reasons & STOP != 0 {
+            // The last message was received: a timer that is always due keeps no thread from ending.
             return None;
         }
         let now = now();

@@ -23,8 +23,6 @@ thread_local! {
     static HERE: Cell<Option<Here>> = const { Cell::new(None) };
     /// How many receive loops and handlers are on the stack.
     static DEPTH: Cell<u32> = const { Cell::new(0) };
-    /// A key or merge function runs, under a mailbox's lock.
-    static IN_RULES: Cell<bool> = const { Cell::new(false) };
     /// What the thread has taken out of its mailbox and not handled yet.
     static BATCH: RefCell<Lane<Letter>> = RefCell::default();
 }
@@ -94,25 +92,4 @@ impl Drop for Nested {
     fn drop(&mut self) {
         DEPTH.set(DEPTH.get() - 1);
     }
-}
-
-/// Runs a key or merge function: calls of the library but the value helpers fail meanwhile.
-pub(super) fn in_rules<R>(rule: impl FnOnce() -> R) -> R {
-    struct Reset(bool);
-    impl Drop for Reset {
-        fn drop(&mut self) {
-            IN_RULES.set(self.0);
-        }
-    }
-    let _reset = Reset(IN_RULES.replace(true));
-    rule()
-}
-
-/// Fails inside a key or merge function.
-#[inline]
-pub(super) fn not_in_rules() -> Result<()> {
-    if IN_RULES.get() {
-        return Err(Error::new(Code::Busy, "a key or merge function calls nothing but the value helpers"));
-    }
-    Ok(())
 }

@@ -18,13 +18,11 @@ pub(crate) fn dump(out: &mut dyn Write) -> Result {
         write!(out, ": queued {} (peak {}), blocked senders {}", ledger.queued, ledger.peak, ledger.blocked_senders)?;
         write!(out, ", timers {}, accepted {}, handled {}", ledger.timers, ledger.accepted, ledger.handled)?;
         write!(out, ", coalesced {}, undelivered {}", ledger.coalesced, ledger.undelivered)?;
-        if let Some(kind) = stats.waiting_for {
-            write!(out, ", waits for a {}", kind.word())?;
+        match (stats.waiting_for, stats.waiting_on) {
+            (Some(kind), Some(other)) => writeln!(out, "; {} -({})-> {}", name(handle), kind.word(), name(other))?,
+            (Some(kind), None) => writeln!(out, "; waits: {}", kind.word())?,
+            (None, _) => writeln!(out)?,
         }
-        if let Some(other) = stats.waiting_on {
-            write!(out, " of {}", name(other))?;
-        }
-        writeln!(out)?;
     }
     Ok(())
 }

@@ -143,7 +143,7 @@ pub(crate) fn monitor(handle: Handle, watcher: Handle, message: &mut Value) -> R
     if watching.state() == State::Dead {
         return Err(Code::Dead.into());
     }
-    current::not_in_rules()?;
+    crate::waiting::not_under_lock()?;
     let letter = Letter::plain(std::mem::take(message));
     let mut letter = Some(letter);
     let monitored = body.with_life(handle, |life| {

@@ -2,7 +2,7 @@
 
 use super::current::{self, Here, Nested, become_thread, with_batch};
 use super::letter::Letter;
-use super::{Body, GIVEN_UP, State, THREADS, join, locals, messages, names, resolve, slot_of, wait};
+use super::{Body, GIVEN_UP, State, THREADS, join, locals, messages, names, on_loop, resolve, slot_of, wait};
 use crate::error::{Code, Error, Result};
 use crate::event_loop;
 use crate::handle::{Handle, check_word};
@@ -39,6 +39,8 @@ pub(super) struct Life {
     /// Waits that end with its death: those of joiners, who get the result, and others.
     pub(super) joiners: Vec<Ticket>,
     pub(super) watchers: Vec<Ticket>,
+    /// The loop that its messages come in by.
+    pub(super) on_loop: Option<on_loop::OnLoop>,
     /// What is sent and activated when it dies.
     pub(super) monitors: Vec<(Handle, Letter)>,
     pub(super) events: Vec<Handle>,
@@ -64,7 +66,7 @@ pub(crate) fn make(name: Option<&str>, run: Run) -> Result<Handle> {
 }
 
 fn make_in(state: State, name: Option<&str>, run: Option<Run>) -> Result<Handle> {
-    current::not_in_rules()?;
+    crate::waiting::not_under_lock()?;
     let name = names::checked(name)?;
     let handle = THREADS.insert(|handle, body| {
         body.mailbox.renew(handle.bits());
@@ -174,6 +176,7 @@ pub(super) fn failure_of(panic: Box<dyn std::any::Any + Send>) -> Failure {
 
 /// The end, on the thread itself.
 fn die(here: Here, end: Option<Result<Value, Failure>>, kept: locals::Kept) {
+    on_loop::leave(here.body);
     bury_messages(here.handle, here.body);
     messages::let_go();
     locals::bring_back(kept);
@@ -250,8 +253,10 @@ pub(crate) fn kill(handle: Handle) -> Result<()> {
             Ok(())
         })?;
         if let Some(event_loop) = body.waiter.elsewhere() {
-            event_loop::interrupt(event_loop);
+            // Freed meanwhile: then the thread is not in it.
+            let _ = event_loop::interrupt(event_loop);
         }
+        on_loop::leave(body);
         Ok(())
     })
 }
@@ -378,7 +383,7 @@ pub(crate) fn name(handle: Handle) -> Result<Arc<str>> {
 
 /// Sleeps; fails when the calling thread was killed.
 pub(crate) fn sleep(duration: Nanos) -> Result<()> {
-    current::not_in_rules()?;
+    crate::waiting::not_under_lock()?;
     wait::sleep(duration)
 }
 

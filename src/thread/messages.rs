@@ -48,6 +48,7 @@ impl InHand {
 /// nothing behind, so that a caller may unwind from any point of it. Own thread.
 pub(crate) fn wait(own: Handle, deadline: Nanos) -> Result<bool> {
     let here = current::own(own)?;
+    here.body.mailbox.ring_bell_later();
     match here.body.mailbox.wait(deadline, &here.body.waiter) {
         Ready::Message => Ok(true),
         Ready::Nothing => Ok(false),
@@ -59,7 +60,7 @@ pub(crate) fn wait(own: Handle, deadline: Nanos) -> Result<bool> {
 /// Takes the next message, [`Code::Again`] when there is none. Own thread.
 pub(crate) fn take(own: Handle) -> Result<Handle> {
     let here = current::own(own)?;
-    current::not_in_rules()?;
+    crate::waiting::not_under_lock()?;
     if here.body.mailbox.is_killed() {
         return Err(Code::Interrupted.into());
     }
@@ -76,7 +77,7 @@ pub(crate) fn take(own: Handle) -> Result<Handle> {
 }
 
 fn with_message<R>(message: Handle, body: impl FnOnce(&mut Taken) -> Result<R>) -> Result<R> {
-    current::not_in_rules()?;
+    crate::waiting::not_under_lock()?;
     let mut taken = MESSAGES.get(message)?.body().lock();
     if taken.handle == Some(message) { body(&mut taken) } else { Err(Code::Stale.into()) }
 }

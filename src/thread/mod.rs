@@ -18,10 +18,12 @@ mod life;
 mod locals;
 mod messages;
 mod names;
+mod on_loop;
 mod receive;
 mod rules;
 mod send;
 mod stats;
+mod trace;
 mod wait;
 
 pub(crate) use current::handle as current_handle;
@@ -33,11 +35,13 @@ pub(crate) use life::{attach, detach, free, kill, make, on_start, on_stop, on_un
 pub(crate) use locals::{local, set_local};
 pub(crate) use messages::{fail, free_message, reply, take, value_of, wait};
 pub(crate) use names::{find, find_service, list, publish};
+pub(crate) use on_loop::{Handler, receive_on};
 pub(crate) use receive::{receive, receive_merging};
 pub(crate) use rules::{Key, Merge};
 pub(crate) use send::{Room, call, cancel_later, send, send_later, send_with};
 pub(crate) use stats::{Stats, stats};
-pub(crate) use wait::{Announced, announce, take_back};
+pub(crate) use trace::trace;
+pub(crate) use wait::{wait_begin, wait_end};
 
 use crate::error::{Code, Error, Result};
 use crate::handle::{Handle, Kind, OWNER_BITS, Slot, Table, check_word};
@@ -91,7 +95,7 @@ fn resolve(handle: Handle) -> Result<&'static Body> {
     if body.process.load(Ordering::Relaxed) != fork::generation() {
         return Err(Error::new(Code::Stale, "the thread is one of the parent process"));
     }
-    current::not_in_rules()?;
+    crate::waiting::not_under_lock()?;
     Ok(body)
 }
 

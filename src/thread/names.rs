@@ -91,7 +91,7 @@ pub(super) fn release<R>(handle: Handle, die: impl FnOnce() -> R) -> R {
 
 /// The thread with this name that is NEW or RUNNING.
 pub(crate) fn find(name: &str) -> Result<Handle> {
-    super::current::not_in_rules()?;
+    crate::waiting::not_under_lock()?;
     let found = NAMES.lock().threads.get(name).copied();
     found
         .filter(|&handle| is_to_be_found(handle))
@@ -109,7 +109,7 @@ fn is_to_be_found(handle: Handle) -> bool {
 
 /// All threads that [`find`] finds.
 pub(crate) fn list() -> Result<Vec<Handle>> {
-    super::current::not_in_rules()?;
+    crate::waiting::not_under_lock()?;
     let mut all: Vec<Handle> = NAMES.lock().threads.values().copied().collect();
     all.retain(|&handle| is_to_be_found(handle));
     Ok(all)
@@ -134,7 +134,7 @@ pub(crate) fn publish(handle: Handle, service: &str) -> Result<()> {
 
 /// The first of the living publishers of `service`.
 pub(crate) fn find_service(service: &str) -> Result<Handle> {
-    super::current::not_in_rules()?;
+    crate::waiting::not_under_lock()?;
     let publishers = NAMES.lock().services.get(service).cloned().unwrap_or_default();
     let first = publishers.into_iter().find(|&handle| is_to_be_found(handle));
     first.ok_or_else(|| Error::new(Code::NotFound, format!("nobody publishes {service}")))

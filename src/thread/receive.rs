@@ -39,6 +39,7 @@ fn receive_all(
 ) -> Result<()> {
     let mailbox = &here.body.mailbox;
     let _nested = Nested::enter();
+    mailbox.ring_bell_later();
     mailbox.awake();
     loop {
         if mailbox.is_killed() {

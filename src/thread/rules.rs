@@ -1,6 +1,5 @@
 //! Merging messages by key.
 
-use super::current::in_rules;
 use super::letter::Letter;
 use crate::mailbox::Rules;
 use crate::value::Value;
@@ -21,7 +20,7 @@ pub(super) struct ByKey {
 impl Rules<Letter> for ByKey {
     fn key(&mut self, message: &Letter) -> Option<Value> {
         let key = match &mut self.key {
-            Some(key) => in_rules(|| key(&message.value)),
+            Some(key) => crate::waiting::under_lock(|| key(&message.value)),
             None => message.value.lend().ok(),
         };
         key.filter(|key| *key != Value::Nil)
@@ -30,7 +29,7 @@ impl Rules<Letter> for ByKey {
     fn merge(&mut self, pending: &mut Letter, incoming: Letter, dropped: &mut Vec<Value>) -> Result<(), Letter> {
         match &mut self.merge {
             Some(merge) => {
-                if !in_rules(|| merge(&mut pending.value, &incoming.value)) {
+                if !crate::waiting::under_lock(|| merge(&mut pending.value, &incoming.value)) {
                     return Err(incoming);
                 }
                 dropped.push(incoming.value);

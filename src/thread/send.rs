@@ -121,9 +121,11 @@ fn not_called(code: Code, letter: Letter, value: &mut Value) -> Error {
     }
 }
 
+/// Tickets of timed messages, over all threads: none is used twice.
+static TICKETS: AtomicU64 = AtomicU64::new(0);
+
 /// Sends `value` after `delay`, and again and again if `repeat`. The answer is a ticket to take it back with.
 pub(crate) fn send_later(to: Handle, delay: Nanos, value: &mut Value, repeat: bool) -> Result<u64> {
-    static TICKETS: AtomicU64 = AtomicU64::new(0);
     let body = resolve(to)?;
     if repeat && delay <= 0 {
         return Err(Error::new(Code::Invalid, "what repeats needs a period"));
@@ -146,6 +148,9 @@ pub(crate) fn send_later(to: Handle, delay: Nanos, value: &mut Value, repeat: bo
 /// Takes a timer's message back: false when it has come, or was taken back before.
 pub(crate) fn cancel_later(to: Handle, ticket: u64) -> Result<bool> {
     let body = resolve(to)?;
+    if ticket == 0 || ticket > TICKETS.load(Ordering::Relaxed) {
+        return Err(Error::new(Code::NotFound, "there never was such a ticket"));
+    }
     let taken_back = body.mailbox.cancel_later(to.bits(), ticket)?;
     Ok(taken_back.is_some())
 }

@@ -11,6 +11,7 @@ use crate::sys::clock::{NEVER, Nanos, after};
 use crate::waiting;
 use crate::waiting::detect::{Detector, Graph, Link};
 use crate::waiting::waiter::{Edge, End, Kind, Outcome, Ticket, Turns, Waiter};
+use std::cell::Cell;
 
 static DETECTOR: Detector = Detector::new();
 
@@ -26,6 +27,12 @@ pub(super) fn wait(
     let edge = Edge::new(kind, to.map(Handle::slot));
     let look_at = if line.is_some() { after(PATIENCE) } else { NEVER };
     ticket.wait(edge, deadline, &mut OfThread { ticket, looks: to.is_some(), line, look_at })
+}
+
+/// Waits for something that is no thread's own, such as a future: `edge` says for whom, if for a certain one.
+pub(crate) fn wait_for(ticket: Ticket, edge: Edge, deadline: Nanos) -> End {
+    let looks = edge.to.is_some();
+    ticket.wait(edge, deadline, &mut OfThread { ticket, looks, line: None, look_at: NEVER })
 }
 
 /// The turns of a thread's wait.
@@ -74,38 +81,47 @@ pub(super) fn sleep(duration: Nanos) -> Result<()> {
     }
 }
 
-/// A wait that ends when it is taken back: a caller's own lock, held by a thread.
-#[derive(Debug)]
-pub(crate) struct Announced {
+/// A wait that ends when it is taken back: for a caller's own lock, held by a thread.
+#[derive(Debug, Clone, Copy)]
+struct Announced {
     holder: &'static Body,
     ticket: Ticket,
 }
 
+thread_local! {
+    static ANNOUNCED: Cell<Option<Announced>> = const { Cell::new(None) };
+}
+
 /// Says that the caller is about to wait, outside the library, for something that `holder` has. Fails when that would
 /// close a cycle.
-pub(crate) fn announce(holder: Handle) -> Result<Announced> {
+pub(crate) fn wait_begin(holder: Handle) -> Result<()> {
     let body = resolve(holder)?;
+    if ANNOUNCED.get().is_some() {
+        return Err(Error::new(Code::State, "the wait before was not ended"));
+    }
     let ticket = waiting::current().arm();
     super::join::watch(body, holder, ticket)?;
     give_back();
+    ANNOUNCED.set(Some(Announced { holder: body, ticket }));
     ticket.announce(Edge::new(Kind::Lock, Some(holder.slot())));
     if let Some(here) = current::current() {
         DETECTOR.look(&Threads, here.handle.slot());
     }
-    let announced = Announced { holder: body, ticket };
     match ticket.answer_now() {
         Some(Outcome::Refused(error, _)) if error.code() == Code::Deadlock => {
-            take_back(announced);
+            wait_end()?;
             Err(error)
         }
-        _ => Ok(announced),
+        _ => Ok(()),
     }
 }
 
 /// The caller waits no longer.
-pub(crate) fn take_back(announced: Announced) {
-    announced.ticket.take_back();
-    super::join::unwatch(announced.holder, announced.ticket);
+pub(crate) fn wait_end() -> Result<()> {
+    let Announced { holder, ticket } = ANNOUNCED.take().ok_or(Error::new(Code::State, "no wait was begun"))?;
+    ticket.take_back();
+    super::join::unwatch(holder, ticket);
+    Ok(())
 }
 
 /// The threads as the detector sees them.

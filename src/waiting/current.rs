@@ -1,6 +1,7 @@
 //! What the calling OS thread waits with: the waiter of our thread that it is, or one that it has borrowed.
 
 use super::waiter::Waiter;
+use crate::error::{Code, Error, Result};
 use crate::handle::Handle;
 use crate::sync::Mutex;
 use std::cell::{Cell, RefCell};
@@ -8,6 +9,8 @@ use std::cell::{Cell, RefCell};
 thread_local! {
     /// The waiter of the thread of ours that this OS thread is.
     static OURS: Cell<Option<&'static Waiter>> = const { Cell::new(None) };
+    /// A function of the user's runs under a lock of ours: one that merges messages.
+    static UNDER_LOCK: Cell<bool> = const { Cell::new(false) };
     static BORROWED: RefCell<Borrowed> = const { RefCell::new(Borrowed(None)) };
 }
 
@@ -66,4 +69,25 @@ pub(crate) fn leave_elsewhere() {
     if let Some(waiter) = OURS.get() {
         waiter.leave_elsewhere();
     }
+}
+
+/// Runs a function of the user's under a lock of ours: what could wait for that lock fails meanwhile.
+pub(crate) fn under_lock<R>(call: impl FnOnce() -> R) -> R {
+    struct Reset(bool);
+    impl Drop for Reset {
+        fn drop(&mut self) {
+            UNDER_LOCK.set(self.0);
+        }
+    }
+    let _reset = Reset(UNDER_LOCK.replace(true));
+    call()
+}
+
+/// Fails inside [`under_lock`].
+#[inline]
+pub(crate) fn not_under_lock() -> Result<()> {
+    if UNDER_LOCK.get() {
+        return Err(Error::new(Code::Busy, "a key or merge function calls nothing but the value helpers"));
+    }
+    Ok(())
 }
