@@ -18,6 +18,18 @@ pub(crate) fn current() -> u32 {
     id
 }
 
+/// The number of the processor that the caller runs on at this moment; -2 where that can't be told.
+#[cfg(target_os = "linux")]
+pub(crate) fn processor() -> i32 {
+    // SAFETY: sched_getcpu has no preconditions.
+    unsafe { libc::sched_getcpu() }
+}
+
+#[cfg(not(target_os = "linux"))]
+pub(crate) fn processor() -> i32 {
+    -2
+}
+
 /// Forgets the number, in a forked child whose only thread has a new one.
 pub(crate) fn forget_current() {
     let _ = ID.try_with(|cell| cell.set(0));

@@ -8,7 +8,7 @@
 //! compare-and-swap from a word without reasons, ringing is one `fetch_or`. A ringer makes a system call only when
 //! the word says that somebody sleeps; the first one takes that mark away, so a burst wakes once.
 
-use super::patience::Patience;
+use super::patience::{Patience, RungOn};
 use crate::sync::atomic::{AtomicU32, Ordering};
 use crate::sys::clock::{NEVER, Nanos, now};
 
@@ -20,10 +20,13 @@ const ASLEEP: u32 = ASLEEP_IN_POLL | ASLEEP_ON_WORD;
 
 /// See the module.
 #[derive(Debug, Default)]
+#[repr(align(64))]
 pub(crate) struct Notice {
     word: AtomicU32,
     /// Ringers that have yet to wake the poll: its descriptors must not be closed under them.
     wakers: AtomicU32,
+    rung_on: RungOn,
+    /// The waiter's, on a line of its own.
     patience: Patience,
 }
 
@@ -48,6 +51,9 @@ impl Notice {
     /// Adds `reasons`. Everything written before is seen by whoever takes them.
     pub(crate) fn ring(&self, reasons: u32) -> Wake {
         let before = self.word.fetch_or(reasons, Ordering::AcqRel);
+        if before & !ASLEEP == 0 {
+            self.rung_on.note();
+        }
         if before & ASLEEP == 0 {
             return Wake::Nobody;
         }
@@ -97,9 +103,10 @@ impl Notice {
         self.fall_asleep(ASLEEP_IN_POLL)
     }
 
-    /// The caller is back from poll.
+    /// The caller is back from sleep. Whether a ring ended it decides how the next wait begins.
     pub(crate) fn awake(&self) {
-        self.word.fetch_and(!ASLEEP, Ordering::AcqRel);
+        let before = self.word.fetch_and(!ASLEEP, Ordering::AcqRel);
+        self.patience.slept(before & !ASLEEP != 0);
     }
 
     fn fall_asleep(&self, how: u32) -> bool {
@@ -109,7 +116,7 @@ impl Notice {
 
     /// Waits a short while, awake, for a reason or for `more` to hold: as long as that has paid lately.
     pub(crate) fn linger(&self, more: impl Fn() -> bool) -> bool {
-        self.patience.try_for(|| self.reasons() != 0 || more())
+        self.patience.try_for(&self.rung_on, || self.reasons() != 0 || more())
     }
 
     /// Sleeps until a reason stands, or until `deadline`; true when one does.
