@@ -6,28 +6,13 @@
 ;;; replaces it, one in an interruption too. So it is fetched in the same
 ;;; uninterruptible step as the status, and the condition is signalled outside.
 
-(defun fail (code text &rest more)
-  "Signal the condition for the status CODE. MORE: initargs that override the usual ones."
-  (flet ((report (type &rest initargs)
-           (apply #'error type (append more initargs (list :code code :text text)))))
-    (case code
-      ((#.pirn-c:+estale+ #.pirn-c:+edead+) (report 'thread-dead))
-      (#.pirn-c:+etimedout+ (report 'timed-out))
-      (#.pirn-c:+einterrupted+ (report 'interrupted))
-      (#.pirn-c:+edeadlk+ (report 'deadlock :names (cycle-names text)))
-      (t (report 'pirn-error)))))
-
-(defun cycle-names (text)
-  "The names in a cycle like \"a -(call)-> b -(full queue)-> a\", each once."
-  ;; A name may hold hyphens, but neither blanks nor parentheses.
-  (remove-duplicates
-   (loop for start = 0 then (+ arrow (length ")-> "))
-         for wait = (search " -(" text :start2 start)
-         for arrow = (and wait (search ")-> " text :start2 wait))
-         when (or (null arrow) (< start wait))
-           collect (subseq text start wait)
-         while arrow)
-   :test #'string= :from-end t))
+(defun fail (code text)
+  "Signal the condition for the status CODE."
+  (error (case code
+           ((#.pirn-c:+estale+ #.pirn-c:+edead+) 'thread-dead)
+           (#.pirn-c:+einterrupted+ 'interrupted)
+           (t 'pirn-error))
+         :code code :text text))
 
 (defmacro status-of (form)
   "The values of FORM, a call that gives a status: the status and, if it is a failure, its text."

@@ -5,20 +5,16 @@
 
 (in-package :pirn)
 
-(defstruct (parcel (:constructor make-parcel (message &key answered repeats)) (:copier nil))
+(defstruct (parcel (:constructor make-parcel (message &key caller repeats)) (:copier nil))
   "A message on its way."
   message
   (id 0 :type id)
-  (answered nil :read-only t)           ; somebody waits for the answer
   (repeats nil :read-only t)
   (ticket nil)
-  ;; Coalescing: the key under which others may be merged into this parcel, and
-  ;; the parcel into which this one was merged, whose answer is then also its own.
-  (key nil)
-  (host nil :type (or null parcel))
-  (handled nil)
-  (answer '() :type list)
-  (condition nil))
+  (caller nil :read-only t)                     ; the wait of a sender who wants the answer
+  (callers (and caller (list caller)) :type list) ; and of those whose messages were merged into this
+  (sender nil)                                  ; the wait of a sender for whom there is no room
+  (key nil))                                    ; under which others may be merged into it
 
 (defstruct (coalescer (:constructor make-coalescer (key merge)) (:copier nil))
   "How the messages of a thread are merged."
@@ -40,12 +36,12 @@
   "Merge PARCEL into HOST. Nil if the merge function failed: PARCEL then stays on its own."
   (let ((merge (coalescer-merge coalescer)))
     (handler-case
-        (setf (parcel-message host)
-              (if merge
-                  (funcall merge (parcel-message host) (parcel-message parcel))
-                  (parcel-message parcel))
-              (parcel-host parcel) host)
-      (error () nil))))
+        (setf (parcel-message host) (if merge
+                                        (funcall merge (parcel-message host) (parcel-message parcel))
+                                        (parcel-message parcel))
+              (parcel-callers host) (append (parcel-callers host) (parcel-callers parcel)))
+      (error () (return-from merged-p nil)))
+    t))
 
 (defun coalesced-p (thread parcel)
   "Merge PARCEL into one that already waits for THREAD under the same key, if there is one."
@@ -53,89 +49,119 @@
     (when coalescer
       (let* ((key (setf (parcel-key parcel) (key-of coalescer parcel)))
              (host (and key (gethash key (coalescer-pending coalescer)))))
-        (and host
-             ;; A caller may give up before its message is in the mailbox. Another caller's
-             ;; own message would still come and bring the merged one; this one has none.
-             (or (parcel-answered parcel) (not (parcel-answered host)))
-             (merged-p coalescer host parcel))))))
+        (and host (merged-p coalescer host parcel))))))
 
 (defun receive-guests (thread parcel)
   "Let what is sent under PARCEL's key from now on be merged into it."
   (when (and (thread-coalescer thread) (parcel-key parcel))
     (setf (gethash (parcel-key parcel) (coalescer-pending (thread-coalescer thread))) parcel)))
 
-(defun close-doors (thread parcel)
-  "Let nothing more be merged into PARCEL."
+(defun forget (thread parcel)
+  "PARCEL waits for THREAD no longer."
   (when (and (thread-coalescer thread) (parcel-key parcel))
     (let ((pending (coalescer-pending (thread-coalescer thread))))
       (when (eq parcel (gethash (parcel-key parcel) pending))
-        (remhash (parcel-key parcel) pending)))))
-
-(defun forget (thread parcel)
-  "PARCEL will not come out of THREAD's mailbox."
-  (close-doors thread parcel)
+        (remhash (parcel-key parcel) pending))))
   (unregister (thread-parcels thread) (parcel-id parcel)))
 
-;;; Sending
+;;; Posting
 
-(defmacro with-message ((message) &body body)
-  "Run BODY with MESSAGE a value for the library, to be filled by ADDRESS."
+(defmacro with-message ((message thread parcel) &body body)
+  "Run BODY with MESSAGE a value for the library that stands for PARCEL, which is for THREAD."
   `(cffi:with-foreign-object (,message '(:struct pirn-c:value))
+     (setf (parcel-id ,parcel) (register (thread-parcels ,thread) ,parcel))
+     (cffi:with-foreign-slots ((pirn-c:kind pirn-c:code pirn-c:as pirn-c:size pirn-c:free)
+                               ,message (:struct pirn-c:value))
+       (setf pirn-c:kind pirn-c:+integer+
+             pirn-c:code 0
+             pirn-c:as (parcel-id ,parcel)
+             pirn-c:size 0
+             pirn-c:free (cffi:null-pointer)))
      ,@body))
 
-(declaim (inline address))
-(defun address (message parcel)
-  "Let MESSAGE stand for PARCEL."
-  (cffi:with-foreign-slots ((pirn-c:kind pirn-c:code pirn-c:as pirn-c:size pirn-c:free)
-                            message (:struct pirn-c:value))
-    (setf pirn-c:kind pirn-c:+integer+
-          pirn-c:code 0
-          pirn-c:as (parcel-id parcel)
-          pirn-c:size 0
-          pirn-c:free (cffi:null-pointer))))
-
-(defun enlist (thread parcel)
-  "Give PARCEL, which is to go to THREAD, its id."
-  (setf (parcel-id parcel) (register (thread-parcels thread) parcel)))
-
 (defun try-post (thread parcel)
-  "Merge PARCEL or put it into THREAD's mailbox, if there is room.
+  "Put PARCEL into THREAD's mailbox, if there is room. THREAD's lock is held.
 The status, and the text if it is a failure; +EAGAIN+ means that there is no room."
-  (with-message (message)
-    (with-lock ((thread-lock thread))
-      (cond ((coalesced-p thread parcel) pirn-c:+ok+)
-            (t
-             (enlist thread parcel)
-             (address message parcel)
-             (multiple-value-bind (status text)
-                 (status-of (pirn-c:thread-try-send-async (thread-handle thread) message))
-               (if text
-                   (forget thread parcel)
-                   (receive-guests thread parcel))
-               (values status text)))))))
+  (multiple-value-bind (status text)
+      (with-message (message thread parcel)
+        (status-of (pirn-c:thread-try-send-async (thread-handle thread) message)))
+    (if text
+        (forget thread parcel)
+        (receive-guests thread parcel))
+    (values status text)))
 
-(defun deliver (thread parcel send)
-  "Call SEND with THREAD's handle and a message that stands for PARCEL, and wait in it.
-The status, and the text if it is a failure."
-  (with-message (message)
-    (with-wait (wait (funcall send (thread-handle thread) message))
-      (with-lock ((thread-lock thread))
-        (enlist thread parcel)
-        ;; Only a sync message: an async one comes here when there was no room for it, and is
-        ;; better merged when it gets there.
-        (when (and (parcel-answered parcel) (not (coalesced-p thread parcel)))
-          (receive-guests thread parcel)))
-      (address message parcel)
-      (let ((status pirn-c:+einterrupted+)
-            (text nil))
-        (unwind-protect (setf (values status text) (wait))
-          (when (/= status pirn-c:+ok+)
-            (with-lock ((thread-lock thread))
-              (if (or (= status pirn-c:+etimedout+) (= status pirn-c:+einterrupted+))
-                  ;; Whether it is in the mailbox is not known.
-                  (push parcel (thread-abandoned thread))
-                  (forget thread parcel)))))
-        (values status text)))))
+(defun post (thread parcel)
+  "Merge PARCEL or put it into THREAD's mailbox, unless others stand in line for it. As TRY-POST."
+  (with-lock ((thread-lock thread))
+    (cond ((coalesced-p thread parcel) pirn-c:+ok+)
+          ((thread-line thread) (values pirn-c:+eagain+ "others are waiting"))
+          (t (try-post thread parcel)))))
+
+(defun death-of (thread)
+  "The condition for those who wanted something of THREAD."
+  (make-condition 'thread-dead :code pirn-c:+edead+
+                               :text (format nil "~a is dead or dying." (thread-name thread))))
+
+(defun refuse (parcel condition)
+  "Tell those who wait because of PARCEL that it will not be handled."
+  (when (parcel-sender parcel)
+    (end-wait (parcel-sender parcel) '() condition))
+  (dolist (wait (parcel-callers parcel))
+    (end-wait wait '() condition)))
+
+(defun set-kind (parcel kind)
+  "The sender of PARCEL, if it waits for the answer, waits for KIND now."
+  (when (parcel-caller parcel)
+    (with-lock (*waits-lock*)
+      (setf (wait-kind (parcel-caller parcel)) kind))))
+
+(defun post-or-line-up (thread parcel)
+  "Put PARCEL into THREAD's mailbox now, or when it is its turn. The thread's wait is told."
+  (multiple-value-bind (status text) (post thread parcel)
+    (cond ((null text)
+           (when (parcel-sender parcel) (end-wait (parcel-sender parcel) '())))
+          ((and (= status pirn-c:+eagain+) (line-up thread parcel)))
+          (t (refuse parcel (death-of thread))))))
+
+(defun line-up (thread parcel)
+  "Let PARCEL stand at the end of the line for THREAD's mailbox. Nil if THREAD is dead."
+  (set-kind parcel :room)
+  (with-lock ((thread-lock thread))
+    (unless (or (eq (thread-state thread) :dead) (thread-killed thread))
+      (setf (thread-line thread) (append (thread-line thread) (list parcel)))
+      ;; There may have come room since we looked, and nobody to notice.
+      (advance-line thread)
+      t)))
+
+(defun leave-line (thread parcel)
+  "PARCEL's sender has given up. What is in the mailbox already will be handled all the same."
+  (with-lock ((thread-lock thread))
+    (setf (thread-line thread) (delete parcel (thread-line thread)))))
+
+(defun advance-line (thread)
+  "Post what stands in line for THREAD's mailbox while there is room. THREAD's lock is held."
+  (loop while (thread-line thread)
+        do (let ((parcel (first (thread-line thread))))
+             (multiple-value-bind (status text)
+                 (if (coalesced-p thread parcel)
+                     pirn-c:+ok+
+                     (try-post thread parcel))
+               (when (and text (= status pirn-c:+eagain+))
+                 (return))
+               (pop (thread-line thread))
+               (cond (text (refuse parcel (death-of thread)))
+                     ((parcel-sender parcel) (end-wait (parcel-sender parcel) '()))
+                     (t (set-kind parcel :call)))))))
+
+(defun discard-messages (thread)
+  "THREAD, dead or killed, handles no more messages: tell those who wait because of one."
+  (let ((condition (death-of thread)))
+    (dolist (parcel (with-lock ((thread-lock thread))
+                      (append (remove nil (coerce (registry-objects (thread-parcels thread)) 'list))
+                              (shiftf (thread-line thread) '()))))
+      (refuse parcel condition))))
+
+;;; Sending
 
 (defun copy-of (object)
   "A copy of OBJECT, made by printing and reading it; what can't be read back is an error."
@@ -150,12 +176,17 @@ The status, and the text if it is a failure."
   "Send MESSAGE to THREAD, which gets the object itself, or with COPY what it reads back as.
 While THREAD's mailbox is full, the sender waits."
   (let ((parcel (letter message copy)))
-    (multiple-value-bind (status text) (try-post thread parcel)
-      (when (= status pirn-c:+eagain+)
-        (setf (values status text)
-              (deliver thread parcel
-                       (lambda (handle message) (pirn-c:thread-send-async handle message)))))
-      (when text (fail status text))))
+    (multiple-value-bind (status text) (post thread parcel)
+      (cond ((null text))
+            ((= status pirn-c:+eagain+)
+             (await (setf (parcel-sender parcel) (make-wait :room thread)) nil
+                    (lambda (wait)
+                      (declare (ignore wait))
+                      (post-or-line-up thread parcel))
+                    (lambda (wait)
+                      (declare (ignore wait))
+                      (leave-line thread parcel))))
+            (t (fail status text)))))
   nil)
 
 (defun send-sync (thread message &key timeout copy)
@@ -163,19 +194,15 @@ While THREAD's mailbox is full, the sender waits."
 A condition that leaves that function is signalled here, the very object. TIMED-OUT is signalled after
 TIMEOUT seconds, THREAD-DEAD when THREAD ends first, INTERRUPTED when this thread is killed, DEADLOCK
 when THREAD waits, itself or over others, for this thread."
-  (let ((parcel (letter message copy :answered t))
-        (limit (and timeout (nanoseconds timeout))))
-    (multiple-value-bind (status text)
-        (deliver thread parcel
-                 (lambda (handle message)
-                   (if limit
-                       (pirn-c:thread-send-sync-within handle message limit (cffi:null-pointer))
-                       (pirn-c:thread-send-sync handle message (cffi:null-pointer)))))
-      (when text (fail status text)))
-    (let ((host (or (parcel-host parcel) parcel)))
-      (if (parcel-condition host)
-          (error (parcel-condition host))
-          (values-list (parcel-answer host))))))
+  (let* ((wait (make-wait :call thread))
+         (parcel (letter message copy :caller wait)))
+    (await wait timeout
+           (lambda (wait)
+             (declare (ignore wait))
+             (post-or-line-up thread parcel))
+           (lambda (wait)
+             (declare (ignore wait))
+             (leave-line thread parcel)))))
 
 (defun send-later (thread seconds message &key repeat copy)
   "Send MESSAGE to THREAD after SECONDS, and with REPEAT every so many seconds from then on.
@@ -183,10 +210,8 @@ Returns a ticket for CANCEL-LATER."
   (let ((parcel (letter message copy :repeats repeat))
         (delay (nanoseconds seconds)))
     (multiple-value-bind (ticket code text)
-        (with-message (message)
-          (with-lock ((thread-lock thread))
-            (enlist thread parcel)
-            (address message parcel)
+        (with-lock ((thread-lock thread))
+          (with-message (message thread parcel)
             (let ((ticket (pirn-c:thread-send-later (thread-handle thread) delay message
                                                     (if repeat 1 0))))
               (cond ((plusp ticket)
@@ -211,51 +236,36 @@ Returns a ticket for CANCEL-LATER."
 
 ;;; Receiving
 
-(defun integer-of (message)
-  "The integer in MESSAGE."
-  (cffi:with-foreign-object (value '(:struct pirn-c:value))
-    (checked (pirn-c:message-value message value))
-    (cffi:foreign-slot-value value '(:struct pirn-c:value) 'pirn-c:as)))
+(defun take-parcel (thread)
+  "The next parcel of THREAD, this thread; nil when there is none. Second value: whether something was taken."
+  (let ((message (pirn-c:thread-take (thread-handle thread))))
+    (if (zerop message)
+        (values nil nil)
+        (let ((id (cffi:with-foreign-object (value '(:struct pirn-c:value))
+                    (pirn-c:message-value message value)
+                    (cffi:foreign-slot-value value '(:struct pirn-c:value) 'pirn-c:as))))
+          (pirn-c:free-message message)
+          (with-lock ((thread-lock thread))
+            (advance-line thread)
+            (let ((parcel (registered (thread-parcels thread) id)))
+              ;; It is not there if it was cancelled, or merged before its thread coalesced.
+              (when (and parcel (not (parcel-repeats parcel)))
+                (when (parcel-ticket parcel)
+                  (remhash (parcel-ticket parcel) (thread-timers thread)))
+                (forget thread parcel))
+              (values parcel t)))))))
 
-(defun collect-parcel (thread id)
-  "The parcel with ID, which came out of THREAD's mailbox, or nil if it was cancelled."
-  (with-lock ((thread-lock thread))
-    (let ((parcel (registered (thread-parcels thread) id)))
-      (when parcel
-        (if (parcel-repeats parcel)
-            (make-parcel (parcel-message parcel))
-            (progn
-              (when (parcel-ticket parcel)
-                (remhash (parcel-ticket parcel) (thread-timers thread)))
-              (forget thread parcel)
-              (when (parcel-host parcel)
-                (close-doors thread (parcel-host parcel)))
-              parcel))))))
-
-(defun handle-message (thread message handle)
-  "Call HANDLE with what is in MESSAGE, which THREAD just took, and answer it."
-  (let ((parcel (collect-parcel thread (integer-of message))))
-    (when parcel
-      ;; Of those that were merged, whichever comes first brings the message.
-      (let ((host (or (parcel-host parcel) parcel)))
-        (unless (parcel-handled host)
-          (setf (parcel-handled host) t
-                (parcel-condition host)
-                (make-condition 'interrupted :text "The receiver was unwound while it handled this."))
-          (setf (values (parcel-answer host) (parcel-condition host))
-                (funcall handle (parcel-message host)))
-          (when (and (parcel-condition host) (not (parcel-answered parcel)))
-            (format *error-output* "~&;; ~a failed to handle a message: ~a~%"
-                    (thread-name thread) (parcel-condition host))))
-        (when (parcel-answered parcel)
-          (pirn-c:message-reply message (cffi:null-pointer)))))))
-
-(defun forget-abandoned (thread parcels)
-  "THREAD's mailbox is empty, so the abandoned PARCELS never came into it."
-  (with-lock ((thread-lock thread))
-    (dolist (parcel parcels)
-      (forget thread parcel))
-    (setf (thread-abandoned thread) (set-difference (thread-abandoned thread) parcels))))
+(defun deal-with (parcel thread handle)
+  "Call HANDLE with the message in PARCEL, and answer those who wait."
+  (let ((values '())
+        (condition (death-of thread)))  ; what it comes to if HANDLE is left by a throw
+    (unwind-protect
+         (setf (values values condition) (funcall handle (parcel-message parcel)))
+      (dolist (wait (parcel-callers parcel))
+        (end-wait wait values condition)))
+    (when (and condition (null (parcel-callers parcel)))
+      (format *error-output* "~&;; ~a failed to handle a message: ~a~%"
+              (thread-name thread) condition))))
 
 (defun receive-loop (thread function)
   "Call FUNCTION with each message that comes to THREAD, which must be the current one.
@@ -272,29 +282,23 @@ on. May be left by a non-local exit and entered again: that costs at most the me
              (sleep-in-library ()
                (interruptibly (pirn-c:thread-wait handle pirn-c:+forever+))))
         (loop
-          (let ((abandoned (thread-abandoned thread))
-                (message (pirn-c:thread-take handle)))
-            (if (/= message 0)
-                (unwind-protect (handle-message thread message #'handle)
-                  (pirn-c:free-message message))
-                (multiple-value-bind (status text)
-                    (progn
-                      (when abandoned (forget-abandoned thread abandoned))
-                      (status-of (sleep-in-library)))
-                  (case status
-                    (#.pirn-c:+ecanceled+ (return t))
-                    (#.pirn-c:+einterrupted+ (return nil))
-                    (t (when text (fail status text))))))))))))
+          (multiple-value-bind (parcel taken) (take-parcel thread)
+            (cond (parcel (deal-with parcel thread #'handle))
+                  (taken)
+                  (t
+                   (multiple-value-bind (status text) (status-of (sleep-in-library))
+                     (case status
+                       (#.pirn-c:+ecanceled+ (return t))
+                       (#.pirn-c:+einterrupted+ (return nil))
+                       (t (when text (fail status text)))))))))))))
 
 (defun adopt-waiting (thread)
   "Let the messages that were in THREAD's mailbox before it coalesced take part, in their order."
-  (let* ((registry (thread-parcels thread))
-         (waiting (remove-if-not (lambda (object)
-                                   (and (parcel-p object) (null (parcel-ticket object))))
-                                 (registry-objects registry))))
+  (let ((waiting (remove-if (lambda (parcel) (or (null parcel) (parcel-ticket parcel)))
+                            (registry-objects (thread-parcels thread)))))
     (loop for parcel across (sort waiting #'< :key #'parcel-id)
           do (if (coalesced-p thread parcel)
-                 (setf (parcel-key parcel) nil)
+                 (unregister (thread-parcels thread) (parcel-id parcel))
                  (receive-guests thread parcel)))))
 
 (defun receive-loop-coalescing (thread key merge function)

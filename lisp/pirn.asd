@@ -19,6 +19,7 @@
                (:file "watch")
                (:file "signals")
                (:file "threads")
+               (:file "waits")
                (:file "messages")
                (:file "futures")
                (:file "work"))

@@ -21,10 +21,14 @@
   ;; what its function gave, for the first who joins
   (values '() :type list)
   (condition nil)
+  ;; waiting, see waits.lisp
+  (wait nil)                            ; its own wait for another thread
+  (joiners '() :type list)              ; the waits of those who join it
+  (killed nil)
   ;; the mailbox, see messages.lisp
   (parcels (make-registry) :read-only t)
-  (timers (make-hash-table) :read-only t) ; ticket -> id of the parcel
-  (abandoned '() :type list)            ; parcels whose senders went away
+  (timers (make-hash-table) :read-only t) ; ticket -> parcel
+  (line '() :type list)                 ; parcels for which there was no room
   (coalescer nil))
 
 (defmethod print-object ((thread thread) stream)
@@ -67,7 +71,12 @@
     (remhash (thread-name thread) *threads*))
   (pirn-c:thread-detach)
   (pirn-c:free-thread (thread-handle thread))
-  (setf (thread-state thread) :dead))
+  (let ((joiners (with-lock ((thread-lock thread))
+                   (setf (thread-state thread) :dead)
+                   (shiftf (thread-joiners thread) '()))))
+    (discard-messages thread)
+    (dolist (wait joiners)
+      (end-wait wait '()))))
 
 (defun outcome-of (function)
   "The list of the values of FUNCTION, or, second, the condition that left it: stack exhaustion too."
@@ -135,10 +144,11 @@ NAME, letters, digits and . _ ~ -, must be unique among the living; for NIL one 
 
 (defun end (thread call)
   "End THREAD, by CALL on its handle if it runs; one that is new is dead at once."
-  (cond ((decide thread nil) (await-death thread pirn-c:+forever+))
-        (t (multiple-value-bind (status text) (status-of (funcall call (thread-handle thread)))
-             (when (and text (/= status pirn-c:+estale+))
-               (fail status text)))))
+  (if (decide thread nil)
+      (await-death thread)
+      (multiple-value-bind (status text) (status-of (funcall call (thread-handle thread)))
+        (when (and text (/= status pirn-c:+estale+))
+          (fail status text))))
   nil)
 
 (defun stop (thread)
@@ -147,33 +157,24 @@ NAME, letters, digits and . _ ~ -, must be unique among the living; for NIL one 
 
 (defun kill (thread)
   "Discard the messages of THREAD and make it leave its RECEIVE-LOOP now.
-A SEND-SYNC or JOIN in which it waits signals INTERRUPTED there."
-  (end thread (lambda (handle) (pirn-c:thread-kill handle))))
+A SEND-SYNC, SEND-ASYNC or JOIN in which it waits signals INTERRUPTED there, and so does the next one."
+  (end thread
+       (lambda (handle)
+         (prog1 (pirn-c:thread-kill handle)
+           (interrupt-waits thread)
+           (discard-messages thread)))))
 
-(defmacro with-wait ((wait call) &body body)
-  "Run BODY uninterruptibly. In it, (WAIT) makes CALL, in which this thread waits for another one, with
-interruptions as they were outside, and gives the status and, if it is a failure, its text."
-  (let ((done (gensym "DONE")))
-    `(uninterruptibly
-       (flet ((,wait ()
-                (let ((,done nil))
-                  (flet ((call () (interruptibly ,call)))
-                    (unwind-protect (multiple-value-prog1 (status-of (call))
-                                      (setf ,done t))
-                      ;; Left by a non-local exit. The library still believes that this
-                      ;; thread waits, and would count it into a deadlock; any new
-                      ;; wait, of no length, corrects that.
-                      (unless ,done (pirn-c:thread-sleep 0)))))))
-         ,@body))))
-
-(defun await-death (thread timeout)
-  "Wait until THREAD is dead, TIMEOUT nanoseconds at most."
-  (unless (eq (thread-state thread) :dead)
-    (multiple-value-bind (status text)
-        (with-wait (wait (pirn-c:thread-join (thread-handle thread) timeout (cffi:null-pointer)))
-          (wait))
-      (when (and text (/= status pirn-c:+estale+))
-        (fail status text)))))
+(defun await-death (thread &optional timeout)
+  "Wait until THREAD is dead, TIMEOUT seconds at most."
+  (await (make-wait :join thread) timeout
+         (lambda (wait)
+           (unless (with-lock ((thread-lock thread))
+                     (unless (eq (thread-state thread) :dead)
+                       (push wait (thread-joiners thread))))
+             (end-wait wait '())))
+         (lambda (wait)
+           (with-lock ((thread-lock thread))
+             (setf (thread-joiners thread) (delete wait (thread-joiners thread)))))))
 
 (defun join (thread &key timeout)
   "Wait until THREAD is dead, TIMEOUT seconds at most, and give what it gave.
@@ -182,7 +183,7 @@ for the others it is NIL."
   (when (eq (thread-state thread) :new)
     (error 'pirn-error :code pirn-c:+estate+
                        :text (format nil "~a was never started." (thread-name thread))))
-  (await-death thread (if timeout (nanoseconds timeout) pirn-c:+forever+))
+  (await-death thread timeout)
   (multiple-value-bind (values condition)
       (with-lock ((thread-lock thread))
         (values (shiftf (thread-values thread) '(nil))

@@ -148,6 +148,39 @@
         (ignore-errors (pirn:join thread)))
       (is (<= (- 2000 thrown) count 2000) "~d handled, ~d throws" count thrown))))
 
+#+sbcl
+(test asynchronous-unwinds-out-of-calls
+  ;; A caller is thrown out of its calls again and again, one throw at a time.
+  (let ((calls 0) (throws 0) (stop nil) (os-thread nil))
+    (with-threads ((callee "callee" (serving #'identity))
+                   (caller "unwound" (lambda (self)
+                                       (declare (ignore self))
+                                       (setf os-thread (bt:current-thread))
+                                       (loop until stop
+                                             do (catch 'out
+                                                  (loop until stop
+                                                        do (unless (eql 5 (pirn:send-sync callee 5))
+                                                             (return-from nil :wrong))
+                                                           (incf calls)))))))
+      (pirn:start callee)
+      (pirn:start caller)
+      (eventually (lambda () (plusp calls)))
+      (within (60)
+        (dotimes (i 500)
+          (let ((before throws))
+            (bt:interrupt-thread os-thread (lambda ()
+                                             (incf throws)
+                                             (ignore-errors (throw 'out nil))))
+            (loop until (> throws before) do (bt:thread-yield))
+            (when (zerop (mod i 50))
+              (let ((calls-before calls))
+                (is-true (eventually (lambda () (> calls calls-before))))))))
+        (setf stop t)
+        (is (null (pirn:join caller)))
+        (is (= 7 (pirn:send-sync callee 7)))
+        (is (zerop (count-if-not #'null (pirn::registry-objects
+                                         (pirn::thread-parcels callee)))))))))
+
 (test late-activations
   ;; Threads go on activating events of loops that end under their hands.
   (let ((signalled 0) (other 0))

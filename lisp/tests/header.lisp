@@ -123,11 +123,6 @@
   (is (= 1 (pirn::nanoseconds 1/1000000000) (pirn::nanoseconds 1/3000000000)))
   (is (= (1- (expt 2 63)) (pirn::nanoseconds (expt 10 30)))))
 
-(test a-cycle-is-taken-apart
-  (is (equal '("a" "b") (pirn::cycle-names "a -(call)-> b -(full queue)-> a")))
-  (is (equal '("solo") (pirn::cycle-names "solo -(call)-> solo")))
-  (is (equal '("a-b" "c.d" "e~") (pirn::cycle-names "a-b -(join)-> c.d -(future)-> e~ -(call)-> a-b"))))
-
 (test ids-find-their-objects-and-are-not-used-again
   (let* ((registry (pirn::make-registry))
          (objects (loop repeat 100 collect (list nil)))

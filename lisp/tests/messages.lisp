@@ -318,6 +318,92 @@
       (is (typep (condition-of (pirn:send-sync thread t)) 'pirn:deadlock))
       (is (eq :fine (pirn:send-sync thread nil))))))
 
+(test full-mailboxes-in-a-circle-are-a-deadlock
+  ;; Each floods the other and reads nothing; one of them is told, the other goes on.
+  (let ((a nil) (b nil))
+    (flet ((flood (other)
+             (lambda (self)
+               (handler-case (dotimes (i 1500 :flooded)
+                               (pirn:send-async (funcall other) i))
+                 (pirn:deadlock (condition)
+                   (pirn:receive-loop self #'identity)
+                   condition)))))
+      (with-threads ((thread-a "flood-a" (flood (lambda () b)))
+                     (thread-b "flood-b" (flood (lambda () a))))
+        (setf a thread-a b thread-b)
+        (pirn:start a)
+        (pirn:start b)
+        (is-true (eventually (lambda () (or (eq :dead (pirn:thread-state a))
+                                            (eq :dead (pirn:thread-state b))))))
+        (pirn:stop a)
+        (pirn:stop b)
+        (let ((outcomes (list (pirn:join a) (pirn:join b))))
+          (is (member :flooded outcomes))
+          (is (search "full queue" (princ-to-string (find-if (lambda (outcome) (typep outcome 'condition)) outcomes)))))))))
+
+(test joins-and-calls-in-a-circle-are-a-deadlock
+  (let ((caller nil))
+    (with-threads ((joined "joined" (lambda (self)
+                                      (declare (ignore self))
+                                      (sleep 1/10)
+                                      (handler-case (pirn:send-sync caller 1)
+                                        (pirn:deadlock (condition) condition))))
+                   (joiner "joiner" (lambda (self)
+                                      (declare (ignore self))
+                                      (pirn:join joined))))
+      (setf caller joiner)
+      (pirn:start joiner)
+      (pirn:start joined)
+      (let ((condition (pirn:join joiner)))
+        (is (typep condition 'pirn:deadlock))
+        (is (equal '("joined" "joiner") (pirn:deadlock-names condition)))
+        (is (search "joined -(call)-> joiner -(join)-> joined" (princ-to-string condition)))))))
+
+(test a-timed-wait-in-a-circle-costs-nobody-else-a-call
+  (let ((a nil) (b nil) (timed nil))
+    (with-threads ((thread-a "timed" (serving (lambda (x)
+                                                (case x
+                                                  (:go (handler-case
+                                                           (pirn:send-sync b :call :timeout 1/5)
+                                                         (pirn:timed-out () (setf timed t) :gone)))
+                                                  (t :fine)))))
+                   (thread-b "untimed" (serving (lambda (x)
+                                                  (declare (ignore x))
+                                                  (sleep 1/20)
+                                                  (pirn:send-sync a :ping)))))
+      (setf a thread-a b thread-b)
+      (pirn:start a)
+      (pirn:start b)
+      (is (eq :gone (pirn:send-sync a :go)))
+      (is-true timed)
+      (is (eq :fine (pirn:send-sync b :call))))))
+
+(test a-killed-sender-leaves-the-line
+  (with-threads ((full "full-one" #'list)
+                 (sender "in-line" (lambda (self)
+                                     (declare (ignore self))
+                                     (handler-case (loop (pirn:send-async full 1))
+                                       (pirn:interrupted () :interrupted)))))
+    (pirn:start sender)
+    (is-true (eventually (lambda () (pirn::thread-line full))))
+    (pirn:kill sender)
+    (is (eq :interrupted (pirn:join sender)))
+    (is (null (pirn::thread-line full)))
+    ;; and so does one that is thrown out
+    (is (eq :timeout (handler-case (bt:with-timeout (1/20) (pirn:send-async full 1))
+                       (bt:timeout () :timeout))))
+    (is (null (pirn::thread-line full)))))
+
+(test senders-in-line-are-told-of-the-death
+  (with-threads ((full "dying-full" #'list))
+    (dotimes (i 1000) (pirn:send-async full i))
+    (let ((senders (list (bt:make-thread (lambda () (condition-of (pirn:send-async full 1))))
+                         (bt:make-thread (lambda () (condition-of (pirn:send-sync full 1)))))))
+      (eventually (lambda () (= 2 (length (pirn::thread-line full)))))
+      (pirn:stop full)
+      (dolist (sender senders)
+        (is (typep (bt:join-thread sender) 'pirn:thread-dead))))))
+
 (test an-abandoned-call-is-no-deadlock
   ;; B was thrown out of a call to A. When A then calls B, nobody waits in a circle.
   (let ((a nil) (thrown nil) (os-b nil))
