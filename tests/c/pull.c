@@ -225,6 +225,53 @@ static void removed_before_it_was_taken_it_does_not_come(void) {
     CHECK_EQ(free_event_loop(loop), 0);
 }
 
+static void what_was_called_off_is_not_ready(void) {
+    pirn_loop *loop = make_event_loop();
+    pirn_ready ready[4] = {{0}};
+    pirn_event *event = make_event(loop, NULL, NULL);
+    make_event(loop, NULL, NULL); /* keeps the loop */
+    for (int how = 0; how < 4; how++) {
+        pirn_event *other = how < 2 ? event : make_event(loop, NULL, NULL);
+        if (how % 2) CHECK_GE(add_event(other, 0), 0);
+        else CHECK_GE(add_event_activate(other), 0);
+        if (how < 2) CHECK_EQ(remove_event(other), 1);
+        else CHECK_EQ(free_event(other), 0);
+        CHECK_EQ(event_loop_wait(loop, 0), 0); /* 1 is a promise that there is something to take */
+        CHECK_EQ(event_loop_take(loop, ready, 4), 0);
+    }
+    CHECK_EQ(free_event_loop(loop), 0);
+}
+
+/* Neither wait nor take calls anything back: on_free comes on the thread that frees. */
+static pthread_t freed_on;
+static int frees;
+static void on_free(void *arg) {
+    (void)arg;
+    freed_on = pthread_self();
+    ADD(frees, 1);
+}
+
+static int in_wait;
+static void *wait_long(void *arg);
+
+static void freed_while_another_waits_on_free_comes_at_once(void) {
+    pirn_loop *loop = make_event_loop();
+    make_event(loop, NULL, NULL);
+    pirn_event *event = make_event(loop, NULL, NULL);
+    CHECK_GE(event_on_free(event, on_free), 0);
+    SET(in_wait, 0);
+    SET(frees, 0);
+    pthread_t thread = check_thread(wait_long, loop);
+    WAIT_FOR(GET(in_wait));
+    usleep(2000);
+    CHECK_EQ(free_event(event), 0);
+    CHECK_EQ(GET(frees), 1);
+    CHECK(pthread_equal(freed_on, pthread_self()));
+    CHECK_GE(event_loop_exit(loop), 0);
+    check_join(thread);
+    CHECK_EQ(free_event_loop(loop), 0);
+}
+
 static void exit_is_told_once(void) {
     pirn_loop *loop = make_event_loop();
     make_event(loop, NULL, NULL);
@@ -296,7 +343,6 @@ static void other_threads_end_the_wait(void) {
 
 /* ---- whose loop it is ---- */
 
-static int in_wait;
 static void *wait_long(void *arg) {
     SET(in_wait, 1);
     int rc;
@@ -476,6 +522,8 @@ int main(void) {
     TEST(an_intervals_count_is_its_ticks);
     TEST(activations_and_a_tick_add_up);
     TEST(removed_before_it_was_taken_it_does_not_come);
+    TEST(what_was_called_off_is_not_ready);
+    TEST(freed_while_another_waits_on_free_comes_at_once);
     TEST(exit_is_told_once);
     TEST(exit_lets_the_active_ones_be_taken);
     TEST(break_is_told_too_and_loses_nothing);
