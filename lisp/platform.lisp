@@ -31,6 +31,24 @@ Interruptions are put off, or one of them could ask for the lock it stands on."
          (unwind-protect (progn ,@body)
            (bt:release-lock ,held))))))
 
+(defun renew-stack-guard ()
+  "To be called when the stack was exhausted and has been unwound.
+SBCL then leaves its guard page open, and another one, above it, closed, until the stack next grows so far.
+If the thread ends before, the thread that gets its stack next dies there, and SBCL with it."
+  #+sbcl
+  (let* ((page (sb-alien:extern-alien "os_vm_page_size" sb-alien:int))
+         (start (sb-sys:sap-int (sb-vm::current-thread-offset-sap
+                                 sb-vm::thread-control-stack-start-slot)))
+         ;; Below it are a hard guard page, the guard page, and half of the other one.
+         (depth (+ start (floor (* 5 page) 2))))
+    (labels ((descend ()
+               (let ((frame (make-array 256 :element-type '(unsigned-byte 64))))
+                 (declare (dynamic-extent frame))
+                 (when (> (sb-sys:sap-int (sb-vm::current-sp)) depth)
+                   (descend))
+                 (aref frame 0))))
+      (descend))))
+
 (defun make-weak-table ()
   "A table that forgets its keys, which must be compared by EQ."
   (make-hash-table :test 'eq #+(or sbcl ecl) :weakness #+(or sbcl ecl) :key))

@@ -82,6 +82,8 @@
   "The list of the values of FUNCTION, or, second, the condition that left it: stack exhaustion too."
   (handler-case (values (multiple-value-list (funcall function)) nil)
     (serious-condition (condition)
+      (when (typep condition 'storage-condition)
+        (renew-stack-guard))
       (values '() condition))))
 
 (defun run-body (thread)
