@@ -4,8 +4,6 @@
 //! `libpirn.so.MAJOR` from 1.0 on. The library pins itself in the process that loaded it: its threads and its
 //! thread-locals' destructors run code that must not be unmapped.
 
-#![expect(clippy::print_stdout, reason = "how a build script talks to cargo")]
-
 use std::path::Path;
 
 fn main() {
