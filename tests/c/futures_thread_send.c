@@ -92,6 +92,7 @@ static void test_target_dies(void) {
             pirn_thread *next = NULL;
             WAIT_FOR((next = make_thread("mortal", server_run, s)) != NULL);    /* its name is free: it is dead */
             CHECK_EQ(free_thread(next), 0);
+            free(s);
         }
     }
 }

@@ -108,6 +108,7 @@ static void test_freed_meanwhile(void) {
     CHECK_EQ(b.rang, 1);
     CHECK_EQ(b.state_then, PIRN_ESTALE);
     CHECK_EQ(other.rang, 0);
+    free(s);                                     /* dead: nobody uses it */
     CHECK_EQ(thread_when_dead(NULL, event), PIRN_EHANDLE);
     pirn_thread *t = make_thread("dying-too", at_once, NULL);
     CHECK_EQ(thread_when_dead(t, NULL), PIRN_EHANDLE);

@@ -185,6 +185,7 @@ static void test_target_dies(void) {
         }
         WAIT_FOR(GET(s->undelivered) == 3);
         if (way != 2) server_end(s);
+        else free(s);
     }
 }
 
