@@ -297,10 +297,13 @@ def w7():
     timer.rs("w7", "tokio-delayqueue tokio-sleep", "what=timer")
     thread = Group("w7.thread", UNPINNED, rounds=2, quick=2).c("w7_pirn w7_pthread", "what=thread")
     thread.rs("w7", "std-crossbeam", "what=thread").java("w7", "java")
-    return Table("w7", "W7: bytes (RSS) for each of 1M idle events, 1M pending timers, 1000 idle OS threads with a mailbox; ns to make one", [
+    idle = Group("w7.idle", UNPINNED, rounds=1).c("w7_pirn", "what=idle", "n=100")
+    return Table("w7", "W7: bytes (RSS) for each of 1M idle events, 1M pending timers, 1000 idle OS threads with a mailbox; ns to make one. "
+                 "Idle: a loop and 100 threads with nothing to do; CPU ns and context switches per second", [
         Column("event, bytes", event, at_most(96), "bytes_each"), Column("ns", event),
         Column("timer, bytes", timer, at_most(96), "bytes_each"), Column("ns", timer),
         Column("thread, bytes", thread, at_most(8192), "bytes_each"), Column("ns", thread),
+        Column("idle, CPU ns", idle, at_most(500000)), Column("switches", idle, None, "switches_each"),
     ])
 
 

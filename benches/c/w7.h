@@ -7,8 +7,10 @@
  *   static void thread_begin(size_t i);   HAS_THREAD: an OS thread that waits at its mailbox of 1024, which calls
  *                                         on_started() when it is there
  *   static void thread_end(size_t i);     HAS_THREAD: ends it, and joins it
+ *   static void be_idle(void);            HAS_IDLE: beside n threads, a loop runs in a thread, with nothing to do
  *
- * arguments: what=event|timer|thread n=
+ * arguments: what=event|timer|thread|idle n= seconds=
+ * idle: CPU time of the whole process, and context switches, for each second that nothing happens.
  * The RSS is the kernel's (smaps_rollup) after minus before; kernel memory (a thread's kernel stack, for one) is not
  * in it: avail_bytes_each is the change of the machine's MemAvailable.
  * Check: every handle was made, each timer is pending, every thread got as far as its mailbox. */
@@ -109,6 +111,32 @@ static void threads(void)
 }
 #endif
 
+#ifdef HAS_IDLE
+static void be_idle(void);
+static long switches(void)
+{
+    struct rusage r;
+    getrusage(RUSAGE_SELF, &r);
+    return r.ru_nvcsw + r.ru_nivcsw;
+}
+static void idle(void)
+{
+    unsigned seconds = (unsigned)arg_long("seconds", 5);
+    for (size_t i = 0; i < w7_n; i++)
+        thread_begin(i);
+    while (atomic_load(&w7_started) != w7_n)
+        usleep(1000);
+    be_idle();
+    sleep(1);
+    long s0 = switches();
+    uint64_t c0 = cpu_ns();
+    sleep(seconds);
+    uint64_t c1 = cpu_ns();
+    report("w7-idle", PEER, seconds, (double)(c1 - c0) / 1e9, "switches_each=%.1f", (double)(switches() - s0) / seconds);
+    _exit(0);
+}
+#endif
+
 int main(int argc, char **argv)
 {
     g_argc = argc, g_argv = argv;
@@ -125,6 +153,10 @@ int main(int argc, char **argv)
 #ifdef HAS_THREAD
     if (!strcmp(what, "thread"))
         return threads(), 0;
+#endif
+#ifdef HAS_IDLE
+    if (!strcmp(what, "idle"))
+        idle();
 #endif
     CHECK(0, "what=%s", what);
 }

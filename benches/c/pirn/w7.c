@@ -2,6 +2,7 @@
 #define HAS_EVENT 1
 #define HAS_TIMER 1
 #define HAS_THREAD 1
+#define HAS_IDLE 1
 #include "must.h"
 #include "w7.h"
 static pirn_loop *loop;
@@ -41,4 +42,17 @@ static void thread_end(size_t i)
     CHECK(thread_stop(thread[i]) >= 0 && thread_join(thread[i], PIRN_SEC(10), NULL) == 0, "thread %zu: %s", i,
           pirn_last_error_text());
     CHECK(free_thread(thread[i]) >= 0, "free_thread");
+}
+
+static void *run(void *arg)
+{
+    (void)arg;
+    event_loop_run(loop);
+    return NULL;
+}
+static void be_idle(void)
+{
+    pthread_t t;
+    peer_init();
+    CHECK(make_one() && !pthread_create(&t, NULL, run, NULL), "loop");
 }
