@@ -10,7 +10,6 @@
 #include <stddef.h>
 #include <stdint.h>
 
-
 // The version of the ABI: two libraries with the same number can stand in for each other.
 #define PIRN_ABI_VERSION 1
 

@@ -12,7 +12,6 @@
 
 #include "base.h"
 
-
 // Success.
 #define PIRN_OK 0
 

@@ -19,7 +19,6 @@
 
 #include "base.h"
 
-
 // What: its timeout expired, or its interval came round.
 #define PIRN_TIMEOUT 1
 

@@ -9,7 +9,6 @@
 
 #include "base.h"
 
-
 // For those who look into the library.
 #define PIRN_LOG_DEBUG 0
 

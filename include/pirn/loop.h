@@ -16,7 +16,6 @@
 
 #include "base.h"
 
-
 // A loop's figures. Set struct_size to sizeof(pirn_loop_stats) before asking.
 typedef struct pirn_loop_stats {
     // The size of the caller's struct.

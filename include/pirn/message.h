@@ -15,7 +15,6 @@
 #include "base.h"
 #include "value.h"
 
-
 // Handles a message. It returns 0, with a reply if it sets one, or a code of its own that says what failed,
 // with words by pirn_set_error(reply, …). What it leaves in message is dropped after it; pirn_move takes it
 // out.

@@ -15,7 +15,6 @@
 #include "base.h"
 #include "value.h"
 
-
 // Made and not started; messages wait in its queue.
 #define PIRN_NEW 0
 

@@ -18,7 +18,6 @@
 #include <string.h>
 #include "base.h"
 
-
 // Nothing.
 #define PIRN_NIL 0
 

@@ -74,8 +74,9 @@ fn topic_header(topic: &Topic) -> String {
     let text = String::from_utf8(text).expect("UTF-8");
     let end = format!("#endif  /* {guard} */\n");
     let body = text.strip_suffix(&end).expect("the include guard's end");
-    // A type of a function can't call its parameter `self` in Rust.
-    format!("{}{}{end}", without_tags(body).replace("*self_", "*self"), extras(topic))
+    // A function's type can't call its parameter `self` in Rust.
+    let body = without_tags(body).replace("*self_", "*self").replace("\n\n\n", "\n\n");
+    format!("{body}{}{end}", extras(topic))
 }
 
 /// Types go by their plain names, as those that cbindgen doesn't know do anyway.

@@ -10,7 +10,8 @@
 //!
 //! Functions that return int return at least 0 when they succeed and a code of error.h when they fail; those that
 //! return a pointer return NULL then, and pirn_last_error() has the code. Any function may also return PIRN_EPANIC,
-//! after a fault inside the library that should be reported.
+//! after a fault inside the library that should be reported, and PIRN_EBUSY when it is called by a key or merge function
+//! (see message.h), which may use the value helpers only.
 //!
 //! Callbacks get the void *arg that came with them, last. They must not longjmp or throw through the library; a
 //! language that unwinds uses event_loop_wait and event_loop_take, thread_wait and thread_take, which call nothing.
