@@ -213,6 +213,48 @@ static void test_forward_to_itself(void) {
     CHECK_EQ(free_event_loop(loop), 0);
 }
 
+/* ---- waiting on the loop's own thread -------------------------------------------------------------------------- */
+
+static int seven(pirn_value *result, void *arg) {
+    (void)arg;
+    thread_sleep(PIRN_MS(10));
+    pirn_set_integer(result, 7);
+    return 0;
+}
+
+typedef struct own {
+    pirn_loop *loop;
+    pirn_future *source;
+    int good, never, after;
+} own;
+
+static void wait_inside(void *arg) {
+    own *o = arg;
+    pirn_value out;
+    pirn_future *job = queue_work(o->loop, seven, NULL);
+    o->good = future_wait(job, PIRN_FOREVER, &out);         /* done elsewhere: it ends */
+    CHECK(is_integer(&out, 7));
+    CHECK_EQ(free_future(job), 0);
+    pirn_future *then = future_then(o->source, add_one, NULL);
+    o->never = future_wait(then, PIRN_FOREVER, NULL);       /* would have to be done here, by this very loop */
+    CHECK_EQ(future_finish(o->source, PIRN_INT(1)), 0);
+    o->after = future_wait(then, PIRN_FOREVER, NULL);       /* still so */
+    CHECK_EQ(future_wait(then, 0, NULL), PIRN_ETIMEDOUT);
+    CHECK_EQ(free_future(then), 0);
+}
+
+static void test_wait_on_the_loops_own_thread(void) {
+    own o = { .loop = make_event_loop(), .good = 1, .never = 1, .after = 1 };
+    o.source = make_future(o.loop);
+    CHECK_EQ(event_loop_post(o.loop, wait_inside, &o), 0);
+    CHECK_EQ(event_loop_run(o.loop), 1);
+    CHECK_EQ(o.good, 0);
+    CHECK_EQ(o.never, PIRN_EDEADLK);
+    CHECK_EQ(o.after, PIRN_EDEADLK);
+    CHECK_EQ(free_future(o.source), 0);
+    CHECK_EQ(free_event_loop(o.loop), 0);
+}
+
 /* ---- cancelling --------------------------------------------------------------------------------------------- */
 
 static void *wait_for_it(void *arg) {
@@ -316,6 +358,7 @@ int main(void) {
     TEST(test_forward);
     TEST(test_forwarded_wait);
     TEST(test_forward_to_itself);
+    TEST(test_wait_on_the_loops_own_thread);
     TEST(test_cancel_a_plain_one);
     TEST(test_races);
     return check_done();

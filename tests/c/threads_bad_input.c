@@ -162,6 +162,9 @@ static void test_nulls(void) {
     CHECK_EQ(pirn_last_error(), PIRN_EINVAL);
     CHECK(thread_list(NULL, 5) < 0 || thread_list(NULL, 5) == thread_list(NULL, 0));
     pirn_thread *t = make_thread("null", null_receive, NULL);
+    CHECK_EQ(thread_on_start(t, NULL, NULL), PIRN_EINVAL);
+    CHECK_EQ(thread_on_stop(t, NULL, NULL), PIRN_EINVAL);
+    CHECK_EQ(thread_on_undelivered(t, NULL, NULL), PIRN_EINVAL);
     CHECK_EQ(thread_join(t, -2, NULL) < 0, 1);
     CHECK_EQ(thread_start(t), 0);
     CHECK_EQ(thread_join(t, PIRN_FOREVER, NULL), 0);

@@ -401,6 +401,35 @@ static void test_callers_all_get_the_reply(void) {
         }
 }
 
+/* One of the merged callers gives up: the others are answered. */
+static void *call_briefly(void *arg) {
+    caller *c = arg;
+    c->reply = rubbish();
+    c->code = thread_send_sync_within(c->to->thread, PIRN_INT(c->message), PIRN_MS(20), &c->reply);
+    return NULL;
+}
+
+static void test_a_merged_caller_gives_up(void) {
+    merger *m = merger_hold(SIZE_MAX, key_hundreds, merge_add);
+    caller c[3];
+    pthread_t id[3];
+    for (int i = 0; i < 3; i++) {
+        c[i] = (caller){ .to = m, .message = 101, .code = 1, .sync = 1 };
+        id[i] = check_thread(i == 1 ? call_briefly : call_it, &c[i]);
+        WAIT_FOR(stats_of(m->thread).accepted == (uint64_t)i + 2);
+    }
+    pthread_join(id[1], NULL);
+    CHECK_EQ(c[1].code, PIRN_ETIMEDOUT);
+    CHECK(is_nil(&c[1].reply));
+    gate_open(&m->go);
+    for (int i = 0; i < 3; i += 2) {
+        pthread_join(id[i], NULL);
+        CHECK_EQ(c[i].code, 0);
+        CHECK(is_integer(&c[i].reply, 103));
+    }
+    merger_end(m);
+}
+
 static void test_callers_die_with_it(void) {
     merger *m = merger_hold(SIZE_MAX, key_hundreds, merge_add);
     caller c[4];
@@ -530,6 +559,7 @@ int main(void) {
     TEST(test_merged_take_no_slot);
     TEST(test_waited_for_room);
     TEST(test_callers_all_get_the_reply);
+    TEST(test_a_merged_caller_gives_up);
     TEST(test_callers_die_with_it);
     TEST(test_pointers_are_dropped_once);
     TEST(test_storm);

@@ -23,6 +23,7 @@ static int both_receive(pirn_thread *self, pirn_value *message, pirn_value *repl
         return 0;
     }
     if (is_integer(message, ORDER_FAIL)) return FAILURE;
+    CHECK_EQ(thread_detach(), PIRN_ESTATE);          /* not attached, or inside a loop */
     int place = GET(b->messages);
     b->seen[place] = message->as.integer;
     SET(b->messages, place + 1);

@@ -199,14 +199,14 @@ typedef struct waiter {
 static int wait_in_kind(pirn_thread *self, waiter *w) {
     pirn_thread *busy = w->busy->thread;
     switch (w->kind) {
-    case WAIT_SLEEP: return thread_sleep(PIRN_SEC(50));
+    case WAIT_SLEEP: return thread_sleep(INT64_MAX);
     case WAIT_CALL: return thread_send_sync(busy, PIRN_INT(1), NULL);
-    case WAIT_TIMED_CALL: return thread_send_sync_within(busy, PIRN_INT(1), PIRN_SEC(50), NULL);
+    case WAIT_TIMED_CALL: return thread_send_sync_within(busy, PIRN_INT(1), INT64_MAX, NULL);
     case WAIT_ROOM: return thread_send_async(busy, PIRN_PTR(w->carried, counted_free));
     case WAIT_TIMED_ROOM: return thread_send_async_within(busy, PIRN_PTR(w->carried, counted_free), PIRN_SEC(50));
-    case WAIT_JOIN: return thread_join(busy, PIRN_FOREVER, NULL);
+    case WAIT_JOIN: return thread_join(busy, INT64_MAX, NULL);
     case WAIT_FUTURE: return future_wait(w->future, PIRN_FOREVER, NULL);
-    case WAIT_MESSAGE: return thread_wait(self, PIRN_FOREVER);
+    case WAIT_MESSAGE: return thread_wait(self, INT64_MAX);
     case WAIT_LOOP: return thread_loop(self, server_receive, w->busy);
     default: return event_loop_run(w->loop);
     }
@@ -307,6 +307,79 @@ static void test_sleep(void) {
     CHECK_GE(pirn_now() - before, PIRN_MS(20));
 }
 
+/* ---- signals are not noticed --------------------------------------------------------------------------------- */
+
+static atomic_int signals_seen;
+
+static void on_signal(int signum) {
+    (void)signum;
+    ADD(signals_seen, 1);
+}
+
+typedef struct disturbed {
+    int kind;
+    server *busy;
+    pthread_t os;
+    gate begun;
+    atomic_int done;
+    int code;
+    pirn_ns took;
+} disturbed;
+
+static int disturbed_run(pirn_thread *self, pirn_value *result, void *arg) {
+    disturbed *d = arg;
+    (void)result;
+    d->os = pthread_self();
+    gate_open(&d->begun);
+    pirn_ns before = pirn_now();
+    switch (d->kind) {
+    case WAIT_SLEEP: d->code = thread_sleep(PIRN_MS(60)); break;
+    case WAIT_CALL: d->code = thread_send_sync(d->busy->thread, PIRN_INT(1), NULL); break;
+    case WAIT_TIMED_CALL: d->code = thread_send_sync_within(d->busy->thread, PIRN_INT(1), PIRN_MS(60), NULL); break;
+    case WAIT_ROOM: d->code = thread_send_async(d->busy->thread, PIRN_INT(1)); break;
+    case WAIT_TIMED_ROOM: d->code = thread_send_async_within(d->busy->thread, PIRN_INT(1), PIRN_MS(60)); break;
+    case WAIT_JOIN: d->code = thread_join(d->busy->thread, PIRN_MS(60), NULL); break;
+    default: d->code = thread_wait(self, PIRN_MS(60)); break;
+    }
+    d->took = pirn_now() - before;
+    SET(d->done, 1);
+    return 0;
+}
+
+/* EINTR is absorbed: a wait ends for its own reasons, and not before its time. */
+static void test_signals_do_not_interrupt(void) {
+    static const int kinds[] = { WAIT_SLEEP, WAIT_CALL, WAIT_TIMED_CALL, WAIT_ROOM, WAIT_TIMED_ROOM, WAIT_JOIN, WAIT_MESSAGE };
+    static const int expected[] = { 0, 0, PIRN_ETIMEDOUT, 0, PIRN_ETIMEDOUT, PIRN_ETIMEDOUT, 0 };
+    struct sigaction action = { .sa_handler = on_signal }, before;      /* no SA_RESTART */
+    sigaction(SIGUSR1, &action, &before);
+    for (int i = 0; i < 7; i++) {
+        disturbed d = { .kind = kinds[i], .busy = server_hold("busy", 1), .code = 12345 };
+        gate_make(&d.begun);
+        if (kinds[i] == WAIT_ROOM || kinds[i] == WAIT_TIMED_ROOM) CHECK_EQ(thread_send_async(d.busy->thread, PIRN_INT(9)), 0);
+        pirn_thread *t = make_thread("disturbed", disturbed_run, &d);
+        CHECK_EQ(thread_start(t), 0);
+        gate_pass(&d.begun);
+        WAIT_FOR(GET(d.done) || is_waiting(t, shown_as[kinds[i]]));
+        int seen = GET(signals_seen);
+        for (int j = 0; j < 20; j++) {
+            pthread_kill(d.os, SIGUSR1);
+            nap(PIRN_MS(1));
+        }
+        CHECK_GE(GET(signals_seen), seen + 1);
+        bool untimed = kinds[i] == WAIT_CALL || kinds[i] == WAIT_ROOM;
+        if (untimed) CHECK_EQ(GET(d.done), 0);
+        if (untimed) gate_open(&d.busy->go);
+        CHECK_EQ(thread_join(t, PIRN_FOREVER, NULL), 0);
+        if (d.code != expected[i]) printf("  wait kind %d\n", kinds[i]);
+        CHECK_EQ(d.code, expected[i]);
+        if (!untimed) CHECK_GE(d.took, PIRN_MS(60));
+        CHECK_EQ(free_thread(t), 0);
+        if (!untimed) gate_open(&d.busy->go);
+        server_end(d.busy);
+    }
+    sigaction(SIGUSR1, &before, NULL);
+}
+
 /* ---- blocked senders and callers are let go ----------------------------------------------------------------- */
 
 typedef struct blocked {
@@ -388,6 +461,7 @@ int main(void) {
     TEST(test_kill_interrupts);
     TEST(test_stop_does_not_interrupt);
     TEST(test_sleep);
+    TEST(test_signals_do_not_interrupt);
     TEST(test_let_go);
     TEST(test_stop_lets_go);
     return check_done();
