@@ -57,12 +57,6 @@ static bool names_it(const char *text) {
     return there;
 }
 
-static void ignore(int level, const char *line, void *arg) {
-    (void)level;
-    (void)line;
-    (void)arg;
-}
-
 static void test_through_a_lock(void) {
     for (int round = 0; round < 20; round++) {
         pair p = { .lock = PTHREAD_MUTEX_INITIALIZER, .lock_first = round % 2, .a_code = 1 };
@@ -117,7 +111,7 @@ static void test_alone(void) {
 }
 
 int main(void) {
-    CHECK_EQ(pirn_log_to(ignore, NULL), 0);
+    CHECK_EQ(pirn_log_to(log_nothing, NULL), 0);
     TEST(test_through_a_lock);
     TEST(test_alone);
     return check_done();

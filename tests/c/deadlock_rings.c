@@ -217,14 +217,8 @@ static void test_logged(void) {
     CHECK_EQ(pirn_log_to(NULL, NULL), 0);
 }
 
-static void ignore(int level, const char *line, void *arg) {
-    (void)level;
-    (void)line;
-    (void)arg;
-}
-
 int main(void) {
-    CHECK_EQ(pirn_log_to(ignore, NULL), 0);
+    CHECK_EQ(pirn_log_to(log_nothing, NULL), 0);
     TEST(test_words);
     TEST(test_oneself);
     TEST(test_oneself_in_the_body);

@@ -171,15 +171,9 @@ static void test_some_timed(void) { storm(false, 30, 2); }
 static void test_acyclic(void) { storm(true, 0, 1); }
 static void test_acyclic_timed(void) { storm(true, 30, 1); }
 
-static void ignore(int level, const char *line, void *arg) {
-    (void)level;
-    (void)line;
-    (void)arg;
-}
-
 int main(int count, char **arguments) {
     if (count > 1) seconds = atoi(arguments[1]);       /* for minutes, by hand: CHECK_SLOW=10 deadlock_storm 120 */
-    CHECK_EQ(pirn_log_to(ignore, NULL), 0);
+    CHECK_EQ(pirn_log_to(log_nothing, NULL), 0);
     TEST(test_calls_and_roomy_queues);
     TEST(test_full_queues);
     TEST(test_some_timed);

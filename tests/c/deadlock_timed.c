@@ -99,14 +99,8 @@ static void test_killed_member(void) {
     actor_end(&c);
 }
 
-static void ignore(int level, const char *line, void *arg) {
-    (void)level;
-    (void)line;
-    (void)arg;
-}
-
 int main(void) {
-    CHECK_EQ(pirn_log_to(ignore, NULL), 0);
+    CHECK_EQ(pirn_log_to(log_nothing, NULL), 0);
     TEST(test_one_timed_of_two);
     TEST(test_some_timed_of_three);
     TEST(test_timed_tail);

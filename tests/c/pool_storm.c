@@ -6,12 +6,6 @@ static unsigned next_random(unsigned *state) {
     return *state >> 8;
 }
 
-static void ignore(int level, const char *line, void *arg) {
-    (void)level;
-    (void)line;
-    (void)arg;
-}
-
 /* ---- a hundred thousand jobs with random failures and cancels ------------------------------------------------ */
 
 enum { JOBS = 100000, IN_FLIGHT = 1000 };
@@ -211,7 +205,7 @@ static void test_pools_come_and_go(void) {
 }
 
 int main(void) {
-    CHECK_EQ(pirn_log_to(ignore, NULL), 0);
+    CHECK_EQ(pirn_log_to(log_nothing, NULL), 0);
     TEST(test_many_jobs);
     TEST(test_many_jobs_on_a_bounded_pool);
     TEST(test_eight_loops);

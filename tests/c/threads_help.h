@@ -55,6 +55,13 @@ static UNUSED bool ledger_closes(pirn_thread *t) {
     return closes;
 }
 
+/* pirn_log_to(log_nothing, NULL): for tests whose handlers fail on purpose. */
+static UNUSED void log_nothing(int level, const char *line, void *arg) {
+    (void)level;
+    (void)line;
+    (void)arg;
+}
+
 /* ---- values ------------------------------------------------------------------------------------------------- */
 
 /* An out value full of rubbish: the library must overwrite it, never drop it. */

@@ -1,6 +1,8 @@
 /* thread_stats: the ledger, and what a thread waits for. */
 #include "threads_help.h"
 
+#include <sys/resource.h>
+
 static void test_struct_size(void) {
     server *s = server_make("sized", SIZE_MAX);
     for (int i = 0; i < 3; i++) CHECK_EQ(thread_send_async(s->thread, PIRN_INT(i)), 0);
@@ -140,9 +142,33 @@ static void test_waiting_for(void) {
     }
 }
 
+/* ---- who waits burns nothing --------------------------------------------------------------------------------- */
+
+static pirn_ns processor_time(void) {
+    struct rusage used;
+    getrusage(RUSAGE_SELF, &used);
+    return PIRN_SEC(used.ru_utime.tv_sec + used.ru_stime.tv_sec) + PIRN_US(used.ru_utime.tv_usec + used.ru_stime.tv_usec);
+}
+
+static void test_idle_burns_nothing(void) {
+    enum { COUNT = 16 };
+    server *s[COUNT];
+    for (int i = 0; i < COUNT; i++) {
+        s[i] = server_start(NULL, SIZE_MAX);
+        CHECK(thread_send_later(s[i]->thread, PIRN_SEC(60), PIRN_INT(1), 0) != 0);
+        for (int j = 0; j < 100; j++) CHECK_EQ(thread_send_sync(s[i]->thread, PIRN_INT(1), NULL), 0);     /* hot, and then quiet */
+    }
+    nap(PIRN_MS(50));
+    pirn_ns before = processor_time();
+    nap(PIRN_MS(500));
+    CHECK_LE(processor_time() - before, PIRN_MS(100));
+    for (int i = 0; i < COUNT; i++) server_end(s[i]);
+}
+
 int main(void) {
     TEST(test_struct_size);
     TEST(test_ledger);
     TEST(test_waiting_for);
+    TEST(test_idle_burns_nothing);
     return check_done();
 }
