@@ -211,7 +211,8 @@ static void test_for_ever(void) {
 
 /* ---- repeating ---------------------------------------------------------------------------------------------- */
 
-static void test_repeat(void) {
+/* How many of the ticks came more than 6 ms behind a multiple of the period. */
+static int ticks_behind(void) {
     static diary d;
     enum { TICKS = 60, PERIOD = 10 };
     pirn_thread *t = diary_start(&d);
@@ -223,18 +224,23 @@ static void test_repeat(void) {
     }
     CHECK_EQ(thread_cancel_later(t, ticket), 1);
     CHECK_EQ(thread_cancel_later(t, ticket), 0);
-    int count = GET(d.count);
-    /* No drift: they stay close behind the multiples of the period. With drift they would be spread evenly. */
-    int behind = 0;
+    int count = GET(d.count), behind = 0;
     for (int i = 0; i < TICKS; i++) {
         CHECK_EQ(d.what[i], 5);
         CHECK_GE(d.when[i] - before, PIRN_MS(PERIOD) * (i + 1));        /* never early */
         behind += (d.when[i] - before) % PIRN_MS(PERIOD) > PIRN_MS(6);
     }
-    CHECK_LE(behind, TICKS / 4);
     nap(PIRN_MS(3 * PERIOD));
     CHECK_LE(GET(d.count), count + 1);                                  /* one may have been in hand */
     diary_end(t);
+    return behind;
+}
+
+/* No drift: they stay close behind the multiples. With drift they would be spread evenly, four of ten behind, each time. */
+static void test_repeat(void) {
+    int behind = ticks_behind();
+    for (int i = 0; i < 4 && behind > 15; i++) behind = ticks_behind();     /* a loaded machine is no drift */
+    CHECK_LE(behind, 15);
 }
 
 static void test_missed_ticks_collapse(void) {
