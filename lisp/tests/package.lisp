@@ -2,7 +2,7 @@
 
 (defpackage :pirn-tests
   (:use :cl :fiveam)
-  (:export #:run-tests #:run-suites))
+  (:export #:run-tests #:run-quick-tests #:run-suites))
 
 (in-package :pirn-tests)
 
@@ -28,6 +28,10 @@
 (defun run-tests ()
   "Run everything."
   (run-suites 'pirn))
+
+(defun run-quick-tests ()
+  "Run what takes seconds and needs no other process."
+  (run-suites 'loop-suite 'events 'watch 'signals-suite 'threads 'messages 'futures 'work))
 
 ;;; Tools
 
