@@ -27,6 +27,7 @@ pub mod what;
 pub use error::{Code, Error, Result};
 #[cfg(not(loom))]
 pub use event_loop::{End, Event, EventFn, EventLoop, EventRef, Interest, LoopRef, Stats, TaskFn, What};
+pub use log::{Level, Sink, log_to};
 pub use value::{Bytes, Failure, FreeFn, Pointer, Value};
 
 /// The examples of README.md, which the documentation tests run.

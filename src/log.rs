@@ -18,7 +18,8 @@ pub enum Level {
     Error = 3,
 }
 
-type Sink = Box<dyn Fn(Level, &str) + Send + Sync>;
+/// Gets each line, and how serious it is.
+pub type Sink = Box<dyn Fn(Level, &str) + Send + Sync>;
 
 /// Not one of `sync`'s locks: no protocol of the library depends on it, and every floor may log.
 static SINK: RwLock<Option<Sink>> = RwLock::new(None);

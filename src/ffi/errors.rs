@@ -48,6 +48,36 @@ pub const PIRN_ENOMEM: c_int = -18;
 /// The operating system refused; the text has the errno.
 pub const PIRN_ESYS: c_int = -19;
 
+/// The constants, in the order of their numbers.
+const NUMBERS: [c_int; Code::ALL.len()] = [
+    PIRN_EINVAL,
+    PIRN_EHANDLE,
+    PIRN_ESTALE,
+    PIRN_ESTATE,
+    PIRN_ETHREAD,
+    PIRN_ENAME,
+    PIRN_EEXIST,
+    PIRN_ENOENT,
+    PIRN_EAGAIN,
+    PIRN_ETIMEDOUT,
+    PIRN_EDEADLK,
+    PIRN_EDEAD,
+    PIRN_EINTERRUPTED,
+    PIRN_EHANDLER,
+    PIRN_ECANCELED,
+    PIRN_EBUSY,
+    PIRN_EPANIC,
+    PIRN_ENOMEM,
+    PIRN_ESYS,
+];
+const _: () = {
+    let mut index = 0;
+    while index < NUMBERS.len() {
+        assert!(NUMBERS[index] == Code::ALL[index] as c_int, "the constants are the codes");
+        index += 1;
+    }
+};
+
 /// The code of the last call that failed on this thread.
 ///
 /// A call that succeeds leaves it as it is, as with errno.
@@ -121,32 +151,6 @@ fn keep_text(failure: &Error) -> *const c_char {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_constants_are_the_codes() {
-        let constants = [
-            PIRN_EINVAL,
-            PIRN_EHANDLE,
-            PIRN_ESTALE,
-            PIRN_ESTATE,
-            PIRN_ETHREAD,
-            PIRN_ENAME,
-            PIRN_EEXIST,
-            PIRN_ENOENT,
-            PIRN_EAGAIN,
-            PIRN_ETIMEDOUT,
-            PIRN_EDEADLK,
-            PIRN_EDEAD,
-            PIRN_EINTERRUPTED,
-            PIRN_EHANDLER,
-            PIRN_ECANCELED,
-            PIRN_EBUSY,
-            PIRN_EPANIC,
-            PIRN_ENOMEM,
-            PIRN_ESYS,
-        ];
-        assert_eq!(constants, Code::ALL.map(|code| code as c_int));
-    }
 
     #[test]
     fn the_text_is_the_last_failures() {

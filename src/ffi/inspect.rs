@@ -2,7 +2,7 @@
 
 use super::guard;
 use crate::dump;
-use crate::log::{self, Level};
+use crate::log::{self, Level, Sink};
 use std::ffi::{CString, c_char, c_int, c_void};
 
 /// For those who look into the library.
@@ -13,6 +13,13 @@ pub const PIRN_LOG_INFO: c_int = 1;
 pub const PIRN_LOG_WARNING: c_int = 2;
 /// Something failed, and nobody else was there to be told.
 pub const PIRN_LOG_ERROR: c_int = 3;
+
+const _: () = assert!(
+    PIRN_LOG_DEBUG == Level::Debug as c_int
+        && PIRN_LOG_INFO == Level::Info as c_int
+        && PIRN_LOG_WARNING == Level::Warning as c_int
+        && PIRN_LOG_ERROR == Level::Error as c_int
+);
 
 /// Gets a line of the library's log, without a newline at its end.
 pub type pirn_log_fn = Option<unsafe extern "C" fn(level: c_int, text: *const c_char, arg: *mut c_void)>;
@@ -40,10 +47,13 @@ pub extern "C" fn pirn_dump(fd: c_int) -> c_int {
 #[unsafe(no_mangle)]
 pub extern "C" fn pirn_log_to(r#fn: pirn_log_fn, arg: *mut c_void) -> c_int {
     let arg = arg.expose_provenance();
-    let sink = r#fn.map(|f| -> Box<dyn Fn(Level, &str) + Send + Sync> {
+    let sink = r#fn.map(|f| -> Sink {
         Box::new(move |level, line| tell(f, level, line, std::ptr::with_exposed_provenance_mut(arg)))
     });
-    guard(|| Ok(log::log_to(sink)))
+    guard(|| {
+        log::log_to(sink);
+        Ok(())
+    })
 }
 
 fn tell(f: unsafe extern "C" fn(c_int, *const c_char, *mut c_void), level: Level, line: &str, arg: *mut c_void) {

@@ -11,7 +11,8 @@ use super::values::{self, pirn_value};
 use super::{Growing, copy_text, fill, guard, handle, optional_text, patience, pointer, required, text};
 use crate::error::{Code, Error, Result};
 use crate::sys::clock::after;
-use crate::thread::{self, Joined};
+use crate::thread::{self, Joined, State};
+use crate::waiting::waiter::Kind;
 use std::ffi::{c_char, c_int, c_void};
 
 /// Made and not started; messages wait in its queue.
@@ -39,6 +40,20 @@ pub const PIRN_WAIT_SLEEP: u32 = 6;
 pub const PIRN_WAIT_LOOP: u32 = 7;
 /// For something of the caller's own, by pirn_wait_begin.
 pub const PIRN_WAIT_USER: u32 = 8;
+
+const _: () = assert!(
+    PIRN_NEW == State::New as c_int
+        && PIRN_RUNNING == State::Running as c_int
+        && PIRN_DEAD == State::Dead as c_int
+        && PIRN_WAIT_MESSAGE == Kind::Message as u32
+        && PIRN_WAIT_CALL == Kind::Call as u32
+        && PIRN_WAIT_ROOM == Kind::Room as u32
+        && PIRN_WAIT_JOIN == Kind::Join as u32
+        && PIRN_WAIT_FUTURE == Kind::Future as u32
+        && PIRN_WAIT_SLEEP == Kind::Sleep as u32
+        && PIRN_WAIT_LOOP == Kind::Loop as u32
+        && PIRN_WAIT_USER == Kind::Lock as u32
+);
 
 /// What a thread does. It returns 0, with a result if it sets one, or a code of its own that says what failed.
 pub type pirn_run_fn =

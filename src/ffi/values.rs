@@ -615,7 +615,8 @@ mod tests {
         assert!(refused.is_err());
         assert_eq!(freed(), 0);
         // SAFETY: a value; the call takes it.
-        unsafe { offer(&raw const kept, |offered| Ok(drop(std::mem::take(offered)))) }.expect("taken");
+        let taken = unsafe { offer(&raw const kept, |offered| Ok(std::mem::take(offered))) };
+        drop(taken.expect("taken"));
         assert_eq!(freed(), 1);
     }
 
