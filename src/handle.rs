@@ -15,6 +15,8 @@
 use crate::error::{Code, Result};
 use crate::sync::Mutex;
 use crate::sync::atomic::{AtomicU64, Ordering};
+#[cfg(not(loom))]
+use crate::sys::memory::{self, Zeroes};
 use std::sync::OnceLock;
 
 /// What a handle stands for. The byte is chosen so that no user-space address, small integer, text or common filler
@@ -74,6 +76,7 @@ impl Handle {
 
 /// One place in a [`Table`]: the word that says who lives there, and the body, which is never dropped or moved.
 #[derive(Debug, Default)]
+#[repr(C)]
 pub(crate) struct Slot<T> {
     word: AtomicU64,
     body: T,
@@ -87,6 +90,15 @@ impl<T> Slot<T> {
     /// The word, for protocols that change the owner's bits in one step with the check of the generation.
     pub(crate) fn word(&self) -> &AtomicU64 {
         &self.word
+    }
+
+    fn lives(&self) -> u64 {
+        self.word.load(Ordering::Relaxed) >> WORD_GENERATION_SHIFT
+    }
+
+    /// Have its generations run out? Then nobody lives here any more.
+    pub(crate) fn is_retired(&self) -> bool {
+        self.lives() > GENERATION_MASK
     }
 
     /// Does `handle` live here now?
@@ -109,25 +121,71 @@ pub(crate) fn check_word(word: u64, handle: Handle) -> Result<()> {
     }
 }
 
-const FIRST_CHUNK: usize = 32;
-const FIRST_CHUNK_BITS: u32 = FIRST_CHUNK.trailing_zeros();
-const CHUNKS: usize = (SLOT_BITS - FIRST_CHUNK_BITS) as usize;
+/// The first chunk's slots, and how many make a block.
+pub(crate) const BLOCK: u32 = 32;
+const BLOCK_BITS: u32 = BLOCK.trailing_zeros();
+const CHUNKS: usize = (SLOT_BITS - BLOCK_BITS) as usize;
 
-/// Which chunk a slot is in, and where there. Chunk `n` has `FIRST_CHUNK << n` slots.
+/// Which chunk a slot is in, and where there. Chunk `n` has `BLOCK << n` slots, so no block lies in two.
+#[inline]
 fn locate(slot: u32) -> (usize, usize) {
-    let position = slot as usize + FIRST_CHUNK;
-    let chunk = position.ilog2() - FIRST_CHUNK_BITS;
-    (chunk as usize, position - (FIRST_CHUNK << chunk))
+    let position = slot as usize + BLOCK as usize;
+    let chunk = position.ilog2() - BLOCK_BITS;
+    (chunk as usize, position - ((BLOCK as usize) << chunk))
 }
 
-/// Free slots that one owner keeps at hand, so that making and freeing seldom touch the table's shared list.
-#[derive(Debug, Default)]
-pub(crate) struct Cache {
-    slots: Vec<u32>,
+/// An array that grows by chunks and whose elements never move or go away.
+#[derive(Debug)]
+pub(crate) struct Chunks<T: 'static> {
+    chunks: [OnceLock<&'static [T]>; CHUNKS],
+    make: fn(usize) -> Option<&'static [T]>,
 }
 
-const CACHE_REFILL: usize = 64;
-const CACHE_LIMIT: usize = 2 * CACHE_REFILL;
+impl<T: 'static> Chunks<T> {
+    /// Elements that begin as [`Default`] says.
+    pub(crate) const fn of_default() -> Self
+    where
+        T: Default,
+    {
+        Self::made_by(|count| Some(Box::leak((0..count).map(|_| T::default()).collect())))
+    }
+
+    /// Elements that begin as zero bytes, in memory that costs nothing until it is touched.
+    #[cfg(not(loom))]
+    pub(crate) const fn of_zeroes() -> Self
+    where
+        T: Zeroes,
+    {
+        Self::made_by(memory::zeroes)
+    }
+
+    const fn made_by(make: fn(usize) -> Option<&'static [T]>) -> Self {
+        Self { chunks: [const { OnceLock::new() }; CHUNKS], make }
+    }
+
+    #[inline]
+    pub(crate) fn get(&self, slot: u32) -> Option<&'static T> {
+        let (chunk, index) = locate(slot);
+        self.chunks.get(chunk)?.get()?.get(index)
+    }
+
+    /// Sees to it that `slot` is there.
+    pub(crate) fn make(&self, slot: u32) -> Result<()> {
+        let (chunk, _) = locate(slot);
+        let place = self.chunks.get(chunk).ok_or(Code::NoMemory)?;
+        if place.get().is_none() {
+            let made = (self.make)((BLOCK as usize) << chunk).ok_or(Code::NoMemory)?;
+            // Another thread's may have come first; then this one is of no use, and never missed.
+            let _ = place.set(made);
+        }
+        Ok(())
+    }
+}
+
+// SAFETY: a word of zero says that nobody lives there yet; the body's type vouches for itself.
+#[cfg(not(loom))]
+#[expect(unsafe_code, reason = "what is vouched for can't be checked")]
+unsafe impl<T: Zeroes> Zeroes for Slot<T> {}
 
 #[derive(Debug, Default)]
 struct Free {
@@ -135,32 +193,52 @@ struct Free {
     fresh: u32,
 }
 
-/// All objects of one kind: slots in chunks that double in size and never move.
+/// All objects of one kind. Slots are handed out one by one, or by the block to owners who hand them out themselves.
 #[derive(Debug)]
-pub(crate) struct Table<T> {
+pub(crate) struct Table<T: 'static> {
     kind: Kind,
-    chunks: [OnceLock<Box<[Slot<T>]>>; CHUNKS],
+    slots: Chunks<Slot<T>>,
     free: Mutex<Free>,
 }
 
-impl<T: Default> Table<T> {
-    #[cfg(not(loom))]
-    pub(crate) const fn new(kind: Kind) -> Self {
-        Self {
-            kind,
-            chunks: [const { OnceLock::new() }; CHUNKS],
-            free: Mutex::new(Free { slots: Vec::new(), fresh: 0 }),
-        }
+#[cfg(not(loom))]
+const fn no_slots() -> Mutex<Free> {
+    Mutex::new(Free { slots: Vec::new(), fresh: 0 })
+}
+
+#[cfg(loom)]
+fn no_slots() -> Mutex<Free> {
+    Mutex::new(Free::default())
+}
+
+#[cfg(not(loom))]
+impl<T: 'static> Table<T> {
+    pub(crate) const fn new(kind: Kind) -> Self
+    where
+        T: Default,
+    {
+        Self { kind, slots: Chunks::of_default(), free: no_slots() }
     }
 
-    #[cfg(loom)]
+    pub(crate) const fn of_zeroes(kind: Kind) -> Self
+    where
+        T: Zeroes,
+    {
+        Self { kind, slots: Chunks::of_zeroes(), free: no_slots() }
+    }
+}
+
+#[cfg(loom)]
+impl<T: Default + 'static> Table<T> {
     pub(crate) fn new(kind: Kind) -> Self {
-        Self { kind, chunks: [const { OnceLock::new() }; CHUNKS], free: Mutex::new(Free::default()) }
+        Self { kind, slots: Chunks::of_default(), free: no_slots() }
     }
+}
 
+impl<T: 'static> Table<T> {
     /// The slot that `handle` lives in. Lock-free: one load for the chunk, one for the word.
     #[inline]
-    pub(crate) fn get(&self, handle: Handle) -> Result<&Slot<T>> {
+    pub(crate) fn get(&self, handle: Handle) -> Result<&'static Slot<T>> {
         let slot = self.find(handle)?;
         slot.check(handle)?;
         Ok(slot)
@@ -168,7 +246,7 @@ impl<T: Default> Table<T> {
 
     /// The slot that `handle` names, whoever lives there now.
     #[inline]
-    pub(crate) fn find(&self, handle: Handle) -> Result<&Slot<T>> {
+    pub(crate) fn find(&self, handle: Handle) -> Result<&'static Slot<T>> {
         if !handle.is_kind(self.kind) {
             return Err(Code::Handle.into());
         }
@@ -177,9 +255,8 @@ impl<T: Default> Table<T> {
 
     /// The slot with this number, if it was ever made.
     #[inline]
-    pub(crate) fn slot(&self, slot: u32) -> Option<&Slot<T>> {
-        let (chunk, index) = locate(slot);
-        self.chunks.get(chunk)?.get()?.get(index)
+    pub(crate) fn slot(&self, slot: u32) -> Option<&'static Slot<T>> {
+        self.slots.get(slot)
     }
 
     /// The handle of whoever lives in `slot` now.
@@ -195,53 +272,27 @@ impl<T: Default> Table<T> {
     }
 
     /// Takes a slot: `fill` gets its body and the handle to be, before anyone can look it up.
-    pub(crate) fn insert<'a>(&'a self, fill: impl FnOnce(Handle, &'a T)) -> Result<Handle> {
-        let slot = {
-            let mut free = self.free.lock();
-            self.draw(&mut free)?
-        };
-        self.publish(slot, fill)
-    }
-
-    /// The same, with a slot from `cache`.
-    pub(crate) fn insert_cached(&self, cache: &mut Cache, fill: impl FnOnce(Handle, &T)) -> Result<Handle> {
-        if cache.slots.is_empty() {
-            let mut free = self.free.lock();
-            cache.slots.push(self.draw(&mut free)?);
-            let more = free.slots.len().min(CACHE_REFILL - 1);
-            let rest = free.slots.len() - more;
-            cache.slots.extend(free.slots.drain(rest..));
-        }
-        match cache.slots.pop() {
-            Some(slot) => self.publish(slot, fill),
-            None => Err(Code::NoMemory.into()),
-        }
+    pub(crate) fn insert(&self, fill: impl FnOnce(Handle, &'static T)) -> Result<Handle> {
+        let slot = self.draw(1)?;
+        self.occupy(slot, fill)
     }
 
     /// Ends `handle`'s generation. Exactly one caller succeeds; from then on every copy is stale.
     pub(crate) fn remove(&self, handle: Handle) -> Result<()> {
-        if let Some(slot) = self.end(handle)? {
-            self.free.lock().slots.push(slot);
+        if self.vacate(handle)? {
+            self.give_back(handle.slot());
         }
         Ok(())
     }
 
-    /// The same, giving the slot to `cache`.
-    pub(crate) fn remove_cached(&self, cache: &mut Cache, handle: Handle) -> Result<()> {
-        if let Some(slot) = self.end(handle)? {
-            cache.slots.push(slot);
-            if cache.slots.len() > CACHE_LIMIT {
-                self.free.lock().slots.extend(cache.slots.drain(CACHE_REFILL..));
-            }
-        }
-        Ok(())
+    /// Takes [`BLOCK`] slots; the first one's number.
+    pub(crate) fn take_block(&self) -> Result<u32> {
+        self.draw(BLOCK)
     }
 
-    /// Gives what `cache` holds back to the table.
-    pub(crate) fn give_back(&self, cache: &mut Cache) {
-        if !cache.slots.is_empty() {
-            self.free.lock().slots.append(&mut cache.slots);
-        }
+    /// Gives a slot or a block back.
+    pub(crate) fn give_back(&self, slot: u32) {
+        self.free.lock().slots.push(slot);
     }
 
     /// Keeps the table's list as it is until [`Table::let_go`], around a fork.
@@ -259,42 +310,38 @@ impl<T: Default> Table<T> {
         unsafe { self.free.force_unlock() };
     }
 
-    /// A free slot, reused before a new one is made.
-    fn draw(&self, free: &mut Free) -> Result<u32> {
+    /// `count` free slots, reused before new ones are made.
+    fn draw(&self, count: u32) -> Result<u32> {
+        let mut free = self.free.lock();
         if let Some(slot) = free.slots.pop() {
             return Ok(slot);
         }
         let slot = free.fresh;
-        let (chunk, _) = locate(slot);
-        let Some(chunk_cell) = self.chunks.get(chunk) else {
-            return Err(Code::NoMemory.into());
-        };
-        chunk_cell.get_or_init(|| (0..FIRST_CHUNK << chunk).map(|_| Slot::default()).collect());
-        free.fresh += 1;
+        self.slots.make(slot)?;
+        free.fresh += count;
         Ok(slot)
     }
 
-    fn publish<'a>(&'a self, slot: u32, fill: impl FnOnce(Handle, &'a T)) -> Result<Handle> {
+    /// Has the next generation live in a free slot of the caller's.
+    pub(crate) fn occupy(&self, slot: u32, fill: impl FnOnce(Handle, &'static T)) -> Result<Handle> {
         let place = self.slot(slot).ok_or(Code::NoMemory)?;
-        let ended = place.word.load(Ordering::Relaxed) >> WORD_GENERATION_SHIFT;
         // Generation 0 is never handed out, so that a slot's number alone is no handle.
-        let generation = ended.max(1);
+        let generation = place.lives().max(1);
         let handle = Handle::new(self.kind, generation, slot);
         fill(handle, &place.body);
         place.word.store((generation << WORD_GENERATION_SHIFT) | LIVE, Ordering::Release);
         Ok(handle)
     }
 
-    /// Moves the generation on; the slot's number if it may be used again.
-    fn end(&self, handle: Handle) -> Result<Option<u32>> {
+    /// Ends `handle`'s generation. Exactly one caller succeeds; true if the slot may be used again.
+    pub(crate) fn vacate(&self, handle: Handle) -> Result<bool> {
         let place = self.find(handle)?;
-        let next = handle.generation() + 1;
         let mut word = place.word.load(Ordering::Acquire);
         loop {
             check_word(word, handle)?;
-            let ended = next << WORD_GENERATION_SHIFT;
+            let ended = (handle.generation() + 1) << WORD_GENERATION_SHIFT;
             match place.word.compare_exchange_weak(word, ended, Ordering::AcqRel, Ordering::Acquire) {
-                Ok(_) => return Ok((next <= GENERATION_MASK).then(|| handle.slot())),
+                Ok(_) => return Ok(!place.is_retired()),
                 Err(now) => word = now,
             }
         }
@@ -313,11 +360,11 @@ mod tests {
         for slot in 0..100_000u32 {
             assert_eq!(locate(slot), expected, "slot {slot}");
             expected.1 += 1;
-            if expected.1 == FIRST_CHUNK << expected.0 {
+            if expected.1 == (BLOCK as usize) << expected.0 {
                 expected = (expected.0 + 1, 0);
             }
         }
-        assert_eq!(locate(SLOT_MASK as u32 - FIRST_CHUNK as u32).0, CHUNKS - 1);
+        assert_eq!(locate(SLOT_MASK as u32 - BLOCK).0, CHUNKS - 1);
     }
 
     #[test]
@@ -353,9 +400,8 @@ mod tests {
 
     proptest! {
         #[test]
-        fn behaves_like_a_map(steps in proptest::collection::vec((0u8..4, any::<prop::sample::Index>()), 0..300)) {
+        fn behaves_like_a_map(steps in proptest::collection::vec((0u8..2, any::<prop::sample::Index>()), 0..300)) {
             let table: Table<AtomicU64> = Table::new(Kind::Thread);
-            let mut cache = Cache::default();
             let mut alive: HashMap<u64, u64> = HashMap::new();
             let mut dead: Vec<u64> = Vec::new();
             let mut peak = 0;
@@ -364,12 +410,11 @@ mod tests {
                 let fill = |_: Handle, body: &AtomicU64| body.store(serial, Ordering::Relaxed);
                 match action {
                     0 => { alive.insert(table.insert(fill).expect("room").bits(), serial); }
-                    1 => { alive.insert(table.insert_cached(&mut cache, fill).expect("room").bits(), serial); }
                     _ if alive.is_empty() => {}
                     _ => {
                         let bits = *pick.get(&alive.keys().copied().collect::<Vec<_>>());
                         let handle = Handle::from_bits(bits);
-                        if action == 2 { table.remove(handle) } else { table.remove_cached(&mut cache, handle) }.expect("alive");
+                        table.remove(handle).expect("alive");
                         alive.remove(&bits);
                         dead.push(bits);
                     }
@@ -384,8 +429,8 @@ mod tests {
                 prop_assert_eq!(table.get(Handle::from_bits(bits)).expect_err("dead").code(), Code::Stale);
             }
             prop_assert_eq!(table.all().count(), alive.len());
-            // Memory follows what is alive: no more slots were made than lived at once, but for the cache's.
-            prop_assert!(table.free.lock().fresh as usize <= peak + CACHE_LIMIT);
+            // Memory follows what is alive: no more slots were made than lived at once.
+            prop_assert_eq!(table.free.lock().fresh as usize, peak);
         }
     }
 }

@@ -30,9 +30,8 @@ const NOWHERE: u16 = u16::MAX;
 /// In the heap.
 const NEAR: u16 = u16::MAX - 1;
 
-/// How many of a bucket's timers are looked at for the earliest. A fuller bucket is opened when it begins: one
-/// wake-up more, shared by more than this many timers.
-const LOOK: usize = 64;
+/// From how many stale entries on the heap is swept.
+const SWEEP: usize = 64;
 
 /// A timer's place in the lists; part of its owner's record.
 #[derive(Debug, Clone, Copy)]
@@ -113,8 +112,9 @@ impl Timers {
         let node = nodes.node(key);
         let earlier_place = node.place;
         if in_wheel(earlier_place) && deadline >= node.deadline {
-            node.deadline = deadline;
+            let before = std::mem::replace(&mut node.deadline, deadline);
             node.order = self.order;
+            self.forget_next(before);
             return;
         }
         if earlier_place == NOWHERE {
@@ -157,8 +157,10 @@ impl Timers {
         None
     }
 
-    /// No timer is due before this moment. Usually the earliest deadline itself; [`NEVER`] when there is none.
-    pub(crate) fn next(&mut self, nodes: &mut impl Nodes) -> Nanos {
+    /// No timer is due before this moment. The earliest deadline itself, if no more than `looks` timers have to be
+    /// looked at for it, else the begin of its bucket: one wake-up more, shared by all those timers. [`NEVER`] when
+    /// there is none.
+    pub(crate) fn next(&mut self, nodes: &mut impl Nodes, looks: usize) -> Nanos {
         if self.armed == 0 {
             return NEVER;
         }
@@ -171,7 +173,7 @@ impl Timers {
         if let Some(next) = self.wheel_next {
             return next;
         }
-        let next = self.look_up_next(nodes);
+        let next = self.look_up_next(nodes, looks);
         self.wheel_next = Some(next);
         next
     }
@@ -209,7 +211,7 @@ impl Timers {
     }
 
     fn unlink(&mut self, nodes: &mut impl Nodes, key: Key) {
-        let Node { previous, next, place, .. } = *nodes.node(key);
+        let Node { deadline, previous, next, place, .. } = *nodes.node(key);
         if place == NEAR {
             self.stale += 1;
             // The caller changes the node's place or order, which is what makes the entry stale.
@@ -217,6 +219,7 @@ impl Timers {
             self.sweep(nodes);
             return;
         }
+        self.forget_next(deadline);
         let (level, slot) = (usize::from(place) / SLOTS, usize::from(place) % SLOTS);
         if previous == NIL {
             self.buckets[level][slot] = next;
@@ -231,9 +234,17 @@ impl Timers {
         }
     }
 
+    /// A timer that was due at `deadline` has left its place in the wheel.
+    #[inline]
+    fn forget_next(&mut self, deadline: Nanos) {
+        if self.wheel_next == Some(deadline) {
+            self.wheel_next = None;
+        }
+    }
+
     /// Clears the heap of stale entries when they are most of it: its size follows what is armed.
     fn sweep(&mut self, nodes: &mut impl Nodes) {
-        if self.stale > LOOK && self.stale > self.near.len() / 2 {
+        if self.stale > SWEEP && self.stale > self.near.len() / 2 {
             self.near.retain(|&Reverse((_, order, key))| {
                 let node = nodes.node(key);
                 node.place == NEAR && node.order == order
@@ -281,8 +292,7 @@ impl Timers {
     ///
     /// Timers that were moved to a later moment and lie in the earliest bucket no more get their proper place on the
     /// way, so that a bucket's earliest is the wheel's.
-    fn look_up_next(&mut self, nodes: &mut impl Nodes) -> Nanos {
-        let mut looks = LOOK;
+    fn look_up_next(&mut self, nodes: &mut impl Nodes, mut looks: usize) -> Nanos {
         while let Some((level, slot)) = self.earliest_bucket() {
             let mut earliest = NEVER;
             let mut key = self.buckets[level][slot];
@@ -394,7 +404,7 @@ mod tests {
                 }
                 prop_assert_eq!(timers.armed(), model.len());
                 let earliest = model.first_key_value().map_or(NEVER, |(&(deadline, _), _)| deadline);
-                let next = timers.next(&mut nodes);
+                let next = timers.next(&mut nodes, 64);
                 prop_assert!(next <= earliest);
                 prop_assert_eq!(next == NEVER, earliest == NEVER);
             }
@@ -408,9 +418,9 @@ mod tests {
             let mut nodes = vec![Node::IDLE; 1];
             let mut timers = Timers::new(1_000);
             timers.arm(&mut nodes, 0, 1_000 + far);
-            assert_eq!(timers.next(&mut nodes), 1_000 + far);
+            assert_eq!(timers.next(&mut nodes, 64), 1_000 + far);
             assert_eq!(timers.expire(&mut nodes, 1_000 + far - 1), None);
-            assert_eq!(timers.next(&mut nodes), 1_000 + far);
+            assert_eq!(timers.next(&mut nodes, 64), 1_000 + far);
             assert_eq!(timers.expire(&mut nodes, 1_000 + far), Some(0));
         }
     }
@@ -423,7 +433,7 @@ mod tests {
         for round in 0..100_000 {
             timers.arm(&mut nodes, 0, 500_000 + round % 7);
         }
-        assert!(timers.near.len() <= 2 * LOOK + 2, "{}", timers.near.len());
+        assert!(timers.near.len() <= 2 * SWEEP + 2, "{}", timers.near.len());
         assert_eq!(timers.armed(), 1);
     }
 }

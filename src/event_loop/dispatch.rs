@@ -11,7 +11,9 @@ use crate::handle::Handle;
 use crate::sync::atomic::Ordering;
 use crate::sys::clock::{after, now};
 use crate::sys::poller::{Buffer, Readiness};
+use crate::timer::Key;
 use crate::what;
+use std::collections::VecDeque;
 
 /// How many callbacks a round runs at the most, before timers, descriptors and exits are looked at again.
 pub(super) const BUDGET: usize = 1024;
@@ -87,16 +89,16 @@ impl Life {
     }
 
     fn queue_activated(&mut self, event: Handle) {
-        let Ok(slot) = super::EVENTS.get(event) else { return };
-        let (home, key) = slot.body().get();
-        // Freed, removed, or of a loop that lived here before.
-        if home == self.handle.slot() && slot.check(event).is_ok() && activation::is_active(slot) {
-            self.queue(key, 0);
+        // Freed, removed, or of a loop that lived here before: then there is nothing to do.
+        if let Ok(Some(key)) = self.events.key(event) {
+            if activation::is_active(self.events.word(key)) {
+                self.queue(key, 0);
+            }
         }
     }
 
     /// Puts an event into the ready queue, with a reason to run; if it is there already, the reason joins.
-    fn queue(&mut self, key: u32, reason: u32) {
+    fn queue(&mut self, key: Key, reason: u32) {
         let record = self.events.get(key);
         *record.reasons() |= reason as u16;
         if record.flags.has(Flags::QUEUED) {
@@ -105,7 +107,7 @@ impl Life {
         record.flags.set(Flags::QUEUED, true);
         let (priority, stamp) = (record.priority, *record.stamp());
         self.ready.push_event(priority, key, stamp);
-        self.update_hold(key);
+        self.update_counts(key);
     }
 
     fn deliver_reports(&mut self, reports: &mut Vec<Readiness>) {
@@ -134,7 +136,7 @@ impl Life {
                 self.queue(key, what::TIMEOUT);
             }
         }
-        let next = self.timers.next(&mut self.events);
+        let next = self.next_deadline();
         self.set_deadline(next);
     }
 
@@ -145,36 +147,47 @@ impl Life {
         }
     }
 
-    /// The next thing to run. Its callback counts as started.
-    pub(super) fn next_call(&mut self) -> Option<Call> {
-        while let Some(entry) = self.ready.pop() {
-            match entry {
-                Entry::Task(task) => {
-                    self.stats.callbacks += 1;
-                    return Some(Call::Task(task));
-                }
-                Entry::Event { key, stamp } => {
+    /// Takes the next callback, or the next tasks, at most `most`, into `calls`. Callbacks count as started: only one
+    /// at a time, for each may take the next one's reasons away. Tasks can't be taken back.
+    pub(super) fn next_calls(&mut self, most: usize, calls: &mut VecDeque<Call>) {
+        while calls.len() < most {
+            match self.ready.pop_if(|entry| calls.is_empty() || matches!(entry, Entry::Task(_))) {
+                Some(Entry::Task(task)) => calls.push_back(Call::Task(task)),
+                Some(Entry::Event { key, stamp }) => {
                     let record = self.events.get(key);
                     if record.flags.has(Flags::QUEUED) && *record.stamp() == stamp {
-                        return Some(Call::Callback(self.start(key)));
+                        calls.push_back(Call::Callback(self.start(key)));
+                        break;
                     }
                 }
+                None => break,
             }
         }
-        None
+        self.stats.callbacks += calls.len() as u64;
+    }
+
+    /// Puts back what was taken and did not run.
+    pub(super) fn put_back(&mut self, calls: &mut VecDeque<Call>) {
+        self.stats.callbacks -= calls.len() as u64;
+        while let Some(call) = calls.pop_back() {
+            match call {
+                Call::Task(task) => self.ready.put_back_task(task),
+                // One is taken alone, and runs.
+                Call::Callback(_) => {}
+            }
+        }
     }
 
     /// Takes the reasons to run an event and counts them.
-    fn start(&mut self, key: u32) -> Callback {
-        let slot = self.slot(key);
-        let activations = activation::take(slot);
+    fn start(&mut self, key: Key) -> Callback {
+        let activations = activation::take(self.events.word(key));
         let record = self.events.get(key);
-        record.flags.set(Flags::QUEUED, false);
+        record.leave_queue();
         record.flags.set(Flags::OUT, true);
-        *record.stamp() = record.stamp().wrapping_add(1);
         let mut what = u32::from(std::mem::take(record.reasons()));
-        let (kind, call, argument, number) = (record.kind, record.call, record.argument, record.slot);
-        let once = u32::from(record.interest) & what::ONESHOT != 0;
+        let kind = record.kind;
+        let call = self.events.call(key);
+        let (function, argument, interest) = (call.function, call.argument, u32::from(call.interest));
         let mut count = activations;
         if activations > 0 {
             what |= what::ACTIVATED;
@@ -187,27 +200,27 @@ impl Life {
         if what & what::SIGNAL != 0 {
             count = count.saturating_add(self.signals.take_count(key));
         }
-        if kind == Kind::Fd && once && what & (what::READINESS | what::TIMEOUT) != 0 {
+        let fires_once = kind == Kind::Fd && interest & what::ONESHOT != 0;
+        if fires_once && what & (what::READINESS | what::TIMEOUT) != 0 {
             self.forget_target(key, false);
             self.events.get(key).flags.set(Flags::ADDED, false);
             self.disarm(key);
         }
         self.out.push(key);
-        self.update_hold(key);
-        self.stats.callbacks += 1;
-        // A handle that went stale is not handed out: it was freed, and then it is not in the queue.
-        let event = super::EVENTS.living(number).unwrap_or(Handle::from_bits(0));
-        Callback { call, event, what, count: count.max(1), argument }
+        self.update_counts(key);
+        // What is in the queue is not freed.
+        let event = self.events.handle(key).unwrap_or(Handle::from_bits(0));
+        Callback { call: function, event, what, count: count.max(1), argument }
     }
 
     /// Accounts for an expired timer and winds an interval up again; how many ticks this stands for.
-    fn tick(&mut self, key: u32) -> u32 {
+    fn tick(&mut self, key: Key) -> u32 {
         let record = self.events.get(key);
         let (deadline, period, kind) = (record.node.deadline(), record.period, record.kind);
         let late = self.now.saturating_sub(deadline).max(0);
         self.stats.timers_fired += 1;
         self.stats.max_lateness_ns = self.stats.max_lateness_ns.max(late as u64);
-        let is_interval = period > 0 && !matches!(kind, Kind::Fd | Kind::Signal);
+        let is_interval = period > 0 && !kind.persists();
         if !is_interval || record.node.is_armed() {
             return 1;
         }
@@ -223,16 +236,15 @@ impl Life {
         while let Some(key) = self.out.pop() {
             let record = self.events.get(key);
             record.flags.set(Flags::OUT, false);
-            let (kind, period, freed) = (record.kind, record.period, record.flags.has(Flags::FREED));
-            let (watched, queued) = (record.is_watched(), record.flags.has(Flags::QUEUED));
-            if freed {
+            let period = record.period;
+            if record.flags.has(Flags::FREED) {
                 self.bury(key);
-            } else if kind == Kind::Delay && !queued && !self.events.get(key).node.is_armed() {
-                if let Some(event) = self.event(key) {
+            } else if record.kind == Kind::Delay && !record.pends() {
+                if let Some(event) = self.events.handle(key) {
                     // It lives: every free holds this lock.
                     let _ = self.free(event, key);
                 }
-            } else if watched && period > 0 && matches!(kind, Kind::Fd | Kind::Signal) {
+            } else if record.kind.persists() && record.is_watched() && period > 0 {
                 // Its timeout is one of idleness: it begins anew after each callback.
                 self.arm(key, after(period));
             }

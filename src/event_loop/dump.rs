@@ -1,11 +1,13 @@
 //! Every loop and its events as text, for people.
 
 use super::life::Life;
-use super::record::{Flags, Kind, Record};
-use super::{EVENTS, LOOPS, Shared};
+use super::record::{Flags, Kind};
+use super::records::Records;
+use super::{LOOPS, Shared};
 use crate::handle::Handle;
 use crate::sync::atomic::Ordering;
 use crate::sys::clock::now;
+use crate::timer::Key;
 use std::fmt::{Result, Write};
 
 /// Writes down all loops, each as it is at the moment when it is looked at.
@@ -44,19 +46,23 @@ fn dump_loop(out: &mut String, handle: Handle, shared: &Shared, life: &mut Life)
         stats.callbacks,
         stats.posts,
     )?;
-    for key in life.events.keys(|record| record.kind != Kind::Vacant) {
-        dump_event(out, life.events.get(key))?;
+    for key in life.events.keys() {
+        dump_event(out, &mut life.events, key)?;
     }
     Ok(())
 }
 
-fn dump_event(out: &mut String, record: &mut Record) -> Result {
-    let handle = EVENTS.living(record.slot).filter(|_| !record.flags.has(Flags::FREED));
+fn dump_event(out: &mut String, events: &mut Records, key: Key) -> Result {
+    let call = events.call(key);
+    let (target, interest) = (call.target, call.interest);
+    let handle = events.handle(key);
+    let record = events.get(key);
+    let handle = handle.filter(|_| !record.flags.has(Flags::FREED));
     let handle = handle.map_or("freed".to_owned(), |handle| format!("{:#x}", handle.bits()));
     write!(out, "  event {handle}: ")?;
     match record.kind {
-        Kind::Fd => write!(out, "descriptor {}, interest {:#x}", record.target, record.interest)?,
-        Kind::Signal => write!(out, "signal {}", record.target)?,
+        Kind::Fd => write!(out, "descriptor {target}, interest {interest:#x}")?,
+        Kind::Signal => write!(out, "signal {target}")?,
         kind => write!(out, "{}", word(kind))?,
     }
     if record.node.is_armed() {

@@ -2,7 +2,7 @@
 //! threads, finds nothing half done and no lock held.
 #![expect(unsafe_code, reason = "locks are released by another stack frame than the one that took them")]
 
-use super::{EVENTS, LOOPS, Shared, signals};
+use super::{LOOPS, Shared, records, signals};
 use crate::sys::fork;
 use std::sync::Once;
 
@@ -25,12 +25,12 @@ extern "C" fn take_locks() {
         std::mem::forget(shared.inbox.lock());
     }
     signals::hold_still();
-    EVENTS.hold_still();
+    records::hold_still();
 }
 
 extern "C" fn give_locks_back() {
     // SAFETY: `take_locks` ran on this thread and forgot this guard.
-    unsafe { EVENTS.let_go() };
+    unsafe { records::let_go() };
     // SAFETY: likewise.
     unsafe { signals::let_go() };
     for shared in loops() {

@@ -1,32 +1,34 @@
 //! A living loop's part under its lock: its events, their timers, and what keeps it running.
 
-use super::activation::{self, Home};
 use super::dispatch::Polled;
 use super::inbox::Item;
 use super::ready::Ready;
-use super::record::{Flags, Kind, Record};
+use super::record::{Call, Flags, Kind, Record};
+use super::records::{self, Records};
 use super::shared::Shared;
 use super::signals::Signals;
-use super::slab::Slab;
 use super::stats::Stats;
 use super::task::{Grave, Task};
 use super::watch::Watches;
-use super::{EVENTS, LOOPS};
-use crate::error::{Code, Error, Result};
-use crate::handle::{Cache, Handle, Slot};
+use super::{LOOPS, activation};
+use crate::error::{Code, Result};
+use crate::handle::Handle;
 use crate::sync::atomic::Ordering;
 use crate::sys::clock::{NEVER, Nanos, after, now};
 use crate::sys::poller::{Poller, WATCHES_FROM_NEXT_SLEEP};
-use crate::timer::Timers;
+use crate::timer::{Key, Timers};
 use crate::what;
 use std::collections::VecDeque;
+
+/// How many timers of a bucket are looked at for the earliest: while the loop runs, and else.
+const LOOKS: usize = 64;
+const MORE_LOOKS: usize = 1024;
 
 /// See the module.
 pub(super) struct Life {
     pub(super) handle: Handle,
     pub(super) shared: &'static Shared,
-    pub(super) events: Slab<Record>,
-    spare: Cache,
+    pub(super) events: Records,
     pub(super) timers: Timers,
     pub(super) watches: Watches,
     pub(super) signals: Signals,
@@ -60,8 +62,7 @@ impl Life {
         Self {
             handle,
             shared,
-            events: Slab::default(),
-            spare: Cache::default(),
+            events: Records::new(handle.slot()),
             timers: Timers::new(now),
             watches: Watches::new(poller),
             signals: Signals::default(),
@@ -82,129 +83,122 @@ impl Life {
         }
     }
 
-    /// The record's slot in the handle table.
-    pub(super) fn slot(&mut self, key: u32) -> &'static Slot<Home> {
-        let slot = self.events.get(key).slot;
-        match EVENTS.slot(slot) {
-            Some(slot) => slot,
-            None => unreachable!("an event's slot was made with it"),
-        }
-    }
-
-    /// The handle of the event with this key, which is not freed.
-    pub(super) fn event(&mut self, key: u32) -> Option<Handle> {
-        EVENTS.living(self.events.get(key).slot)
-    }
-
     // ---- making and freeing
 
-    /// Takes `record` in.
-    pub(super) fn insert(&mut self, record: Record) -> Result<Handle> {
-        let key = self.events.insert(record);
-        let loop_slot = self.handle.slot();
-        let made = EVENTS.insert_cached(&mut self.spare, |_, home| home.set(loop_slot, key));
-        match made {
-            Ok(handle) => {
-                self.events.get(key).slot = handle.slot();
-                self.update_hold(key);
-                Ok(handle)
-            }
-            Err(error) => {
-                self.events.remove(key);
-                Err(error)
-            }
-        }
+    /// Takes a new event in.
+    pub(super) fn insert(&mut self, record: Record, call: Call) -> Result<Handle> {
+        let event = self.events.insert(record, call)?;
+        self.update_counts(event.slot());
+        Ok(event)
     }
 
     /// Makes the event's handle stale, now and for every thread; its owner is told when no callback can run any more.
-    pub(super) fn free(&mut self, handle: Handle, key: u32) -> Result<()> {
+    pub(super) fn free(&mut self, event: Handle, key: Key) -> Result<()> {
         self.calm(key);
-        EVENTS.remove_cached(&mut self.spare, handle)?;
-        let record = self.events.get(key);
-        record.flags.set(Flags::FREED, true);
+        self.events.end(event)?;
         self.forget_target(key, true);
-        self.update_hold(key);
-        if !self.events.get(key).flags.has(Flags::OUT) {
+        let record = self.events.get(key);
+        record.flags.set(Flags::ADDED, false);
+        record.flags.set(Flags::FREED, true);
+        let is_out = record.flags.has(Flags::OUT);
+        self.update_counts(key);
+        if !is_out {
             self.bury(key);
         }
         Ok(())
     }
 
     /// Gives a freed event's record back.
-    pub(super) fn bury(&mut self, key: u32) {
-        let record = self.events.remove(key);
-        if let Some(on_free) = record.on_free {
-            self.graves.push(Grave { on_free, argument: record.argument });
+    pub(super) fn bury(&mut self, key: Key) {
+        let call = self.events.remove(key);
+        if let Some(on_free) = call.on_free {
+            self.graves.push(Grave { on_free, argument: call.argument });
         }
     }
 
     /// Frees all events; what is left of the loop is dropped by the caller.
     pub(super) fn free_all(&mut self) {
         self.out.clear();
-        for key in self.events.keys(|record| record.kind != Kind::Vacant) {
+        for key in self.events.keys() {
             let flags = &mut self.events.get(key).flags;
             flags.set(Flags::OUT, false);
-            let freed = flags.has(Flags::FREED);
-            match self.event(key) {
-                Some(handle) if !freed => {
-                    // It lives: every free holds this lock.
-                    let _ = self.free(handle, key);
-                }
-                _ => self.bury(key),
+            if flags.has(Flags::FREED) {
+                self.bury(key);
+            } else if let Some(event) = self.events.handle(key) {
+                // It lives: every free holds this lock.
+                let _ = self.free(event, key);
             }
         }
         self.signals.clear(&self.shared.signals);
-        EVENTS.give_back(&mut self.spare);
+        self.events.give_back();
     }
 
     // ---- arming and disarming
 
     /// Makes the event pending, with a timeout or without.
-    pub(super) fn add(&mut self, key: u32, timeout: Nanos) -> Result<()> {
-        self.watch_target(key)?;
-        self.withdraw_timeout(key);
+    #[inline]
+    pub(super) fn add(&mut self, key: Key, timeout: Nanos) -> Result<()> {
+        let kind = self.prepare_to_add(key)?;
         let record = self.events.get(key);
-        record.flags.set(Flags::ADDED, matches!(record.kind, Kind::User | Kind::Fd | Kind::Signal | Kind::Idle));
-        // A descriptor's or a signal's event persists, and so does its timeout.
-        let persists = matches!(record.kind, Kind::Fd | Kind::Signal) && timeout != NEVER;
-        record.period = if persists { timeout } else { 0 };
+        record.flags.set(Flags::ADDED, kind != Kind::Delay && kind != Kind::Interval);
+        record.period = if kind.persists() && timeout != NEVER { timeout } else { 0 };
         if timeout == NEVER {
             self.disarm(key);
         } else {
             self.arm(key, after(timeout));
         }
-        self.update_hold(key);
+        self.update_counts(key);
         Ok(())
     }
 
     /// Makes the event run every `period`.
-    pub(super) fn add_interval(&mut self, key: u32, period: Nanos) -> Result<()> {
-        self.watch_target(key)?;
-        self.withdraw_timeout(key);
+    pub(super) fn add_interval(&mut self, key: Key, period: Nanos) -> Result<()> {
+        let kind = self.prepare_to_add(key)?;
         let record = self.events.get(key);
-        record.flags.set(Flags::ADDED, record.kind != Kind::Delay && record.kind != Kind::Interval);
+        record.flags.set(Flags::ADDED, kind != Kind::Delay && kind != Kind::Interval);
         record.period = period;
         self.arm(key, after(period));
-        self.update_hold(key);
+        self.update_counts(key);
         Ok(())
     }
 
+    /// What the event watches is watched from here on, and a timeout that is replaced has not expired, even if its
+    /// callback was about to hear of it.
+    fn prepare_to_add(&mut self, key: Key) -> Result<Kind> {
+        let record = self.events.get(key);
+        let kind = record.kind;
+        if u32::from(*record.reasons()) & what::TIMEOUT != 0 {
+            *record.reasons() &= !(what::TIMEOUT as u16);
+            if *record.reasons() == 0 && !activation::is_active(self.events.word(key)) {
+                self.events.get(key).leave_queue();
+            }
+        }
+        if kind.watches() {
+            self.watch_target(key)?;
+        }
+        Ok(kind)
+    }
+
     /// Takes back whatever was to make the event run; true if there was anything.
-    pub(super) fn remove(&mut self, key: u32) -> bool {
-        let watched = self.events.get(key).is_watched();
+    pub(super) fn remove(&mut self, key: Key) -> bool {
+        let record = self.events.get(key);
+        let (watches, watched) = (record.kind.watches(), record.is_watched());
         let active = self.calm(key);
-        self.forget_target(key, false);
+        if watches {
+            self.forget_target(key, false);
+        }
         self.events.get(key).flags.set(Flags::ADDED, false);
-        self.update_hold(key);
+        self.update_counts(key);
         watched || active
     }
 
     /// Is there anything that will make it run?
-    pub(super) fn is_pending(&mut self, key: u32) -> bool {
-        activation::is_active(self.slot(key)) || self.events.get(key).pends()
+    pub(super) fn is_pending(&mut self, key: Key) -> bool {
+        self.events.get(key).pends() || activation::is_active(self.events.word(key))
     }
 
-    pub(super) fn arm(&mut self, key: u32, deadline: Nanos) {
+    #[inline]
+    pub(super) fn arm(&mut self, key: Key, deadline: Nanos) {
         self.timers.arm(&mut self.events, key, deadline);
         if deadline < self.shared.next_deadline() {
             self.set_deadline(deadline);
@@ -212,12 +206,33 @@ impl Life {
         }
     }
 
-    pub(super) fn disarm(&mut self, key: u32) -> bool {
-        self.timers.disarm(&mut self.events, key)
+    #[inline]
+    pub(super) fn disarm(&mut self, key: Key) -> bool {
+        let was_armed = self.timers.disarm(&mut self.events, key);
+        if was_armed && !self.is_run() && self.events.get(key).node.deadline() <= self.shared.next_deadline() {
+            // A wait must not promise what was called off.
+            let next = self.next_deadline();
+            self.set_deadline(next);
+        }
+        was_armed
+    }
+
+    /// When the next timer is due. For pull calls it is looked up more exactly; a run may wake once too often instead.
+    pub(super) fn next_deadline(&mut self) -> Nanos {
+        let looks = if self.is_run() { LOOKS } else { MORE_LOOKS };
+        self.timers.next(&mut self.events, looks)
+    }
+
+    /// Does a thread run the loop, rather than pull?
+    fn is_run(&self) -> bool {
+        self.shared.runner.load(Ordering::Relaxed) != 0
     }
 
     /// Publishes when the loop must be awake at the latest.
     pub(super) fn set_deadline(&mut self, deadline: Nanos) {
+        if self.shared.next_deadline() == deadline && !self.shared.is_embedded() {
+            return;
+        }
         self.shared.deadline.store(deadline, Ordering::Release);
         if self.shared.is_embedded() {
             // The descriptor was made when the loop was embedded; setting it can't fail any more.
@@ -226,36 +241,32 @@ impl Life {
     }
 
     /// Takes a timer and an activation back, and the entry in the ready queue; true if there was any.
-    fn calm(&mut self, key: u32) -> bool {
+    fn calm(&mut self, key: Key) -> bool {
         let was_armed = self.disarm(key);
-        // Activations that nothing will run for are counted all the same.
-        let activations = activation::take(self.slot(key));
-        self.stats.activations += u64::from(activations);
+        let word = self.events.word(key);
+        let was_active = activation::is_active(word);
+        let was_queued = self.events.get(key).flags.has(Flags::QUEUED);
+        if was_active {
+            // Activations that nothing will run for are counted all the same.
+            self.stats.activations += u64::from(activation::take(word));
+        }
+        if was_active && !was_queued && !self.is_run() {
+            if let Some(event) = self.events.handle(key) {
+                self.shared.call_off(event);
+            }
+        }
         let record = self.events.get(key);
-        let was_queued = record.flags.has(Flags::QUEUED);
-        record.flags.set(Flags::QUEUED, false);
-        *record.reasons() = 0;
-        *record.stamp() = record.stamp().wrapping_add(1);
-        was_armed || activations > 0 || was_queued
+        if was_queued {
+            *record.reasons() = 0;
+            record.leave_queue();
+        }
+        was_armed || was_active || was_queued
     }
 
-    /// A timeout that is replaced has not expired, even if its callback was about to hear of it.
-    fn withdraw_timeout(&mut self, key: u32) {
-        let slot = self.slot(key);
+    fn watch_target(&mut self, key: Key) -> Result<()> {
+        let call = self.events.call(key);
+        let (target, interest) = (call.target, call.interest);
         let record = self.events.get(key);
-        if u32::from(*record.reasons()) & what::TIMEOUT == 0 {
-            return;
-        }
-        *record.reasons() &= !(what::TIMEOUT as u16);
-        if *record.reasons() == 0 && !activation::is_active(slot) {
-            record.flags.set(Flags::QUEUED, false);
-            *record.stamp() = record.stamp().wrapping_add(1);
-        }
-    }
-
-    fn watch_target(&mut self, key: u32) -> Result<()> {
-        let record = self.events.get(key);
-        let (target, interest) = (record.target, record.interest);
         match record.kind {
             Kind::Fd => {
                 self.watches.add(target, key, interest)?;
@@ -276,11 +287,10 @@ impl Life {
         Ok(())
     }
 
-    pub(super) fn forget_target(&mut self, key: u32, closing: bool) {
-        let record = self.events.get(key);
-        let target = record.target;
-        match record.kind {
+    pub(super) fn forget_target(&mut self, key: Key, closing: bool) {
+        match self.events.get(key).kind {
             Kind::Fd => {
+                let target = self.events.call(key).target;
                 self.watches.remove(target, key, closing);
                 if self.shared.pulled.load(Ordering::Acquire) {
                     // A wait may come at any time, and can't tell the kernel itself.
@@ -300,15 +310,15 @@ impl Life {
     // ---- what keeps the loop running
 
     /// Counts the event among those that are pending and those that keep the loop running, or no longer.
-    pub(super) fn update_hold(&mut self, key: u32) {
+    #[inline]
+    pub(super) fn update_counts(&mut self, key: Key) {
         let record = self.events.get(key);
-        let pends = record.pends();
+        let (pends, holds) = (record.pends(), record.should_hold());
         if pends != record.flags.has(Flags::PENDS) {
             record.flags.set(Flags::PENDS, pends);
             self.pending = if pends { self.pending + 1 } else { self.pending - 1 };
         }
         let record = self.events.get(key);
-        let holds = record.should_hold();
         if holds != record.flags.has(Flags::HOLDS) {
             record.flags.set(Flags::HOLDS, holds);
             self.change_holds(holds);
@@ -330,17 +340,13 @@ impl Life {
     }
 }
 
-/// The event `handle` in its loop's life, while the lock keeps it alive.
-pub(super) fn with_event<R>(handle: Handle, body: impl FnOnce(&mut Life, u32) -> Result<R>) -> Result<R> {
-    let slot = EVENTS.get(handle)?;
-    let (loop_slot, _) = slot.body().get();
-    let shared = LOOPS.slot(loop_slot).ok_or(Code::Stale)?.body();
-    shared.with_any(|life| {
-        // Every free of an event of this loop holds this lock; so what lives here now lives until the end.
-        slot.check(handle)?;
-        match slot.body().get() {
-            (home, key) if home == life.handle.slot() => body(life, key),
-            _ => Err(Error::from(Code::Stale)),
-        }
+/// The event in its loop's life, while the lock keeps it alive.
+#[inline]
+pub(super) fn with_event<R>(event: Handle, body: impl FnOnce(&mut Life, Key) -> Result<R>) -> Result<R> {
+    let shared = LOOPS.slot(records::home(event)?).ok_or(Code::Stale)?.body();
+    // Every free of an event of this loop holds this lock; so what lives there now lives until the end.
+    shared.with_any(|life| match life.events.key(event)? {
+        Some(key) => body(life, key),
+        None => Err(Code::Stale.into()),
     })
 }

@@ -22,10 +22,10 @@ mod inbox;
 mod life;
 mod ready;
 mod record;
+mod records;
 mod run;
 mod shared;
 mod signals;
-mod slab;
 mod stats;
 mod task;
 mod watch;
@@ -47,17 +47,14 @@ use crate::sys::poller::Poller;
 use crate::sys::{fork, os_thread, poller, signal};
 use crate::value::FreeFn;
 use crate::what;
-use activation::{Activation, Home};
+use activation::Activation;
 use inbox::Item;
 use life::{Life, with_event};
-use record::{Flags, Kind, Record};
+use record::{Call, Flags, Kind, Record};
 use std::ffi::c_void;
 use std::os::fd::RawFd;
 
-#[cfg(not(loom))]
 static LOOPS: Table<Shared> = Table::new(HandleKind::Loop);
-#[cfg(not(loom))]
-static EVENTS: Table<Home> = Table::new(HandleKind::Event);
 
 // ---- loops
 
@@ -222,6 +219,11 @@ pub(crate) fn enable_threading() -> Result<()> {
     Ok(())
 }
 
+/// Is `handle` a loop that can be used?
+pub(crate) fn check(handle: Handle) -> Result<()> {
+    find(handle)?.check_process()
+}
+
 /// Adds or takes away a reason to keep the loop running that is no event.
 pub(crate) fn hold(handle: Handle, more: bool) -> Result<()> {
     find(handle)?.with(handle, |life| {
@@ -251,9 +253,7 @@ pub(crate) struct Callee {
 
 /// An event that is there to be activated.
 pub(crate) fn make_event(handle: Handle, callee: Callee) -> Result<Handle> {
-    let mut record = new_record(Kind::User, callee);
-    record.flags.set(Flags::ADDED, true);
-    insert(handle, record)
+    insert(handle, Record::user(), callee.into())
 }
 
 /// A descriptor's event; watched once it is added.
@@ -265,7 +265,7 @@ pub(crate) fn make_fd_event(handle: Handle, fd: RawFd, interest: u32, callee: Ca
     if !poller::is_open(fd) {
         return Err(Error::new(Code::Invalid, format!("descriptor {fd} is not open")));
     }
-    insert(handle, Record { target: fd, interest: interest as u16, ..new_record(Kind::Fd, callee) })
+    insert(handle, Record::of(Kind::Fd), Call { target: fd, interest: interest as u16, ..callee.into() })
 }
 
 /// A signal's event; watched once it is added.
@@ -274,43 +274,49 @@ pub(crate) fn make_signal_event(handle: Handle, signum: i32, callee: Callee) -> 
     if !signal::is_watchable(signum) {
         return Err(Error::new(Code::Invalid, format!("signal {signum} cannot be watched")));
     }
-    insert(handle, Record { target: signum, ..new_record(Kind::Signal, callee) })
+    insert(handle, Record::of(Kind::Signal), Call { target: signum, ..callee.into() })
 }
 
 /// An event of every round; once it is added.
 pub(crate) fn make_idle_event(handle: Handle, callee: Callee) -> Result<Handle> {
-    insert(handle, new_record(Kind::Idle, callee))
+    insert(handle, Record::of(Kind::Idle), callee.into())
 }
 
 /// Runs once after `delay`, and is freed by itself.
 pub(crate) fn delay(handle: Handle, delay: Nanos, callee: Callee) -> Result<Handle> {
-    insert_armed(handle, delay, new_record(Kind::Delay, callee))
+    insert_armed(handle, delay, Record::of(Kind::Delay), callee.into())
 }
 
 /// Runs every `period` until it is freed.
 pub(crate) fn interval(handle: Handle, period: Nanos, callee: Callee) -> Result<Handle> {
-    if period <= 0 {
-        return Err(Error::new(Code::Invalid, "a period must be longer than nothing"));
+    find(handle)?;
+    check_period(period)?;
+    insert_armed(handle, period, Record { period, ..Record::of(Kind::Interval) }, callee.into())
+}
+
+fn check_period(period: Nanos) -> Result<()> {
+    if period <= 0 || period == NEVER {
+        return Err(Error::new(Code::Invalid, "a period must be longer than nothing and have an end"));
     }
-    insert_armed(handle, period, Record { period, ..new_record(Kind::Interval, callee) })
+    Ok(())
 }
 
-fn new_record(kind: Kind, callee: Callee) -> Record {
-    let Callee { call, argument, on_free } = callee;
-    Record { kind, call, argument, on_free, ..Record::default() }
+impl From<Callee> for Call {
+    fn from(Callee { call: function, argument, on_free }: Callee) -> Self {
+        Self { function, argument, on_free, ..Self::default() }
+    }
 }
 
-fn insert(handle: Handle, record: Record) -> Result<Handle> {
-    find(handle)?.with(handle, |life| life.insert(record))
+fn insert(handle: Handle, record: Record, call: Call) -> Result<Handle> {
+    find(handle)?.with(handle, |life| life.insert(record, call))
 }
 
-fn insert_armed(handle: Handle, first: Nanos, record: Record) -> Result<Handle> {
+fn insert_armed(handle: Handle, first: Nanos, record: Record, call: Call) -> Result<Handle> {
     let deadline = after(first);
     find(handle)?.with(handle, |life| {
-        let event = life.insert(record)?;
-        let (_, key) = EVENTS.get(event)?.body().get();
-        life.arm(key, deadline);
-        life.update_hold(key);
+        let event = life.insert(record, call)?;
+        life.arm(event.slot(), deadline);
+        life.update_counts(event.slot());
         Ok(event)
     })
 }
@@ -322,27 +328,29 @@ pub(crate) fn add(event: Handle, timeout: Nanos) -> Result<()> {
 
 /// Makes the event run every `period`.
 pub(crate) fn add_interval(event: Handle, period: Nanos) -> Result<()> {
-    EVENTS.get(event)?;
-    if period <= 0 || period == NEVER {
-        return Err(Error::new(Code::Invalid, "a period must be longer than nothing and have an end"));
-    }
+    check_event(event)?;
+    check_period(period)?;
     with_event(event, |life, key| life.add_interval(key, period))
 }
 
 /// Is it an event?
 pub(crate) fn check_event(event: Handle) -> Result<()> {
-    EVENTS.get(event).map(|_| ())
+    records::home(event).map(|_| ())
 }
 
 /// Has the event's callback run on the loop's thread, now.
+#[inline]
 pub(crate) fn activate(event: Handle) -> Result<()> {
-    let slot = EVENTS.get(event)?;
-    match activation::activate(slot, event)? {
-        Activation::Merged => {}
-        Activation::First { loop_slot } => {
-            let shared = LOOPS.slot(loop_slot).ok_or(Code::Stale)?.body();
-            shared.put_anyway(Item::Activated(event));
-        }
+    match activation::activate(records::word(event)?, event)? {
+        Activation::Merged => Ok(()),
+        Activation::First => put_activated(event),
+    }
+}
+
+/// Tells the loop of an event that was marked as active just now. One that was freed since needs no more.
+fn put_activated(event: Handle) -> Result<()> {
+    if let Some(slot) = records::home(event).ok().and_then(|home| LOOPS.slot(home)) {
+        slot.body().put_anyway(Item::Activated(event));
     }
     Ok(())
 }
@@ -365,7 +373,7 @@ pub(crate) fn is_pending(event: Handle) -> Result<bool> {
 /// Sets who is told, with the event's argument, when no callback can run any more.
 pub(crate) fn on_free(event: Handle, on_free: Option<FreeFn>) -> Result<()> {
     with_event(event, |life, key| {
-        life.events.get(key).on_free = on_free;
+        life.events.call(key).on_free = on_free;
         Ok(())
     })
 }
@@ -374,7 +382,7 @@ pub(crate) fn on_free(event: Handle, on_free: Option<FreeFn>) -> Result<()> {
 pub(crate) fn set_ref(event: Handle, keeps: bool) -> Result<()> {
     with_event(event, |life, key| {
         life.events.get(key).flags.set(Flags::UNREFERENCED, !keeps);
-        life.update_hold(key);
+        life.update_counts(key);
         Ok(())
     })
 }

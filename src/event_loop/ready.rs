@@ -21,6 +21,8 @@ pub(super) enum Entry {
 #[derive(Default)]
 pub(super) struct Ready {
     queues: [VecDeque<Entry>; PRIORITIES],
+    /// A bit for each queue that has entries.
+    occupied: u8,
     length: usize,
 }
 
@@ -31,21 +33,39 @@ impl Ready {
     }
 
     pub(super) fn push_task(&mut self, task: Task) {
-        self.push(PRIORITY, Entry::Task(task));
+        self.count_in(PRIORITY).push_back(Entry::Task(task));
     }
 
     pub(super) fn push_event(&mut self, priority: u8, key: u32, stamp: u32) {
-        self.push(priority, Entry::Event { key, stamp });
+        self.count_in(priority).push_back(Entry::Event { key, stamp });
     }
 
-    pub(super) fn pop(&mut self) -> Option<Entry> {
-        let entry = self.queues.iter_mut().find_map(VecDeque::pop_front)?;
+    /// A task that was taken and did not run, before all others.
+    pub(super) fn put_back_task(&mut self, task: Task) {
+        self.count_in(PRIORITY).push_front(Entry::Task(task));
+    }
+
+    /// The most urgent entry, if it `fits`.
+    pub(super) fn pop_if(&mut self, fits: impl FnOnce(&Entry) -> bool) -> Option<Entry> {
+        if self.occupied == 0 {
+            return None;
+        }
+        let priority = self.occupied.trailing_zeros();
+        let queue = &mut self.queues[priority as usize];
+        if !queue.front().is_some_and(fits) {
+            return None;
+        }
+        let entry = queue.pop_front();
+        if queue.is_empty() {
+            self.occupied &= !(1 << priority);
+        }
         self.length -= 1;
-        Some(entry)
+        entry
     }
 
-    fn push(&mut self, priority: u8, entry: Entry) {
-        self.queues[usize::from(priority)].push_back(entry);
+    fn count_in(&mut self, priority: u8) -> &mut VecDeque<Entry> {
         self.length += 1;
+        self.occupied |= 1 << priority;
+        &mut self.queues[usize::from(priority)]
     }
 }

@@ -1,17 +1,17 @@
-//! What a loop knows of one of its events: 80 bytes, plus 16 in the handle table.
+//! What a loop knows of one of its events.
 
-use super::slab;
 use super::task::{Argument, EventFn};
 use crate::sys::clock::Nanos;
-use crate::timer::{Key, Node, Nodes};
+use crate::timer::Node;
 use crate::value::FreeFn;
 
 /// What sort of event it is.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
 pub(super) enum Kind {
     /// No event: the record is free.
     #[default]
-    Vacant,
+    Vacant = 0,
     /// Made to be activated.
     User,
     /// A descriptor's.
@@ -24,6 +24,18 @@ pub(super) enum Kind {
     Delay,
     /// Until it is freed.
     Interval,
+}
+
+impl Kind {
+    /// Does it persist until it is removed, and a timeout of it likewise?
+    pub(super) fn persists(self) -> bool {
+        matches!(self, Kind::Fd | Kind::Signal)
+    }
+
+    /// Is there more to it than its timer and activations: something that is watched while it is added?
+    pub(super) fn watches(self) -> bool {
+        matches!(self, Kind::Fd | Kind::Signal | Kind::Idle)
+    }
 }
 
 /// Facts about an event, one bit each.
@@ -59,48 +71,55 @@ impl Flags {
     }
 }
 
-/// One event.
-#[derive(Debug)]
-pub(super) struct Record {
-    /// Its timer; the node's spare bytes are `reasons` and `stamp`.
-    pub(super) node: Node,
-    pub(super) call: Option<EventFn>,
-    pub(super) argument: Argument,
-    pub(super) on_free: Option<FreeFn>,
-    /// An interval's period, or a descriptor's idle timeout; 0 when there is none.
-    pub(super) period: Nanos,
-    /// Its slot in the handle table.
-    pub(super) slot: u32,
-    /// The descriptor or the signal.
-    pub(super) target: i32,
-    pub(super) interest: u16,
-    pub(super) kind: Kind,
-    pub(super) flags: Flags,
-    pub(super) priority: u8,
-}
-
 /// The urgency of an event that was given none.
 pub(super) const PRIORITY: u8 = 4;
 
+/// One event, but for its call.
+#[derive(Debug)]
+#[repr(C)]
+pub(super) struct Record {
+    pub(super) kind: Kind,
+    pub(super) flags: Flags,
+    pub(super) priority: u8,
+    /// An interval's period, or a descriptor's idle timeout; 0 when there is none.
+    pub(super) period: Nanos,
+    /// Its timer; the node's spare bytes are `reasons` and `stamp`.
+    pub(super) node: Node,
+}
+
 impl Default for Record {
     fn default() -> Self {
-        Self {
-            node: Node::IDLE,
-            call: None,
-            argument: Argument::NONE,
-            on_free: None,
-            period: 0,
-            slot: 0,
-            target: -1,
-            interest: 0,
-            kind: Kind::Vacant,
-            flags: Flags::default(),
-            priority: PRIORITY,
-        }
+        Self { kind: Kind::Vacant, flags: Flags::default(), priority: PRIORITY, period: 0, node: Node::IDLE }
     }
 }
 
+/// What a callback needs, and what is watched.
+#[derive(Debug, Default)]
+pub(super) struct Call {
+    pub(super) function: Option<EventFn>,
+    pub(super) argument: Argument,
+    pub(super) on_free: Option<FreeFn>,
+    /// The descriptor or the signal.
+    pub(super) target: i32,
+    pub(super) interest: u16,
+}
+
 impl Record {
+    pub(super) fn of(kind: Kind) -> Self {
+        Self { kind, ..Self::default() }
+    }
+
+    /// An event that is there from the beginning.
+    pub(super) fn user() -> Self {
+        let mut record = Self::of(Kind::User);
+        record.flags.set(Flags::ADDED, true);
+        record
+    }
+
+    pub(super) fn is_vacant(&self) -> bool {
+        self.kind == Kind::Vacant
+    }
+
     /// Why its callback is to run, activations apart.
     pub(super) fn reasons(&mut self) -> &mut u16 {
         &mut self.node.small
@@ -109,6 +128,12 @@ impl Record {
     /// Tells its entry in the ready queue from older ones, which are skipped.
     pub(super) fn stamp(&mut self) -> &mut u32 {
         &mut self.node.large
+    }
+
+    /// Makes its entry in the ready queue void, if there is one.
+    pub(super) fn leave_queue(&mut self) {
+        self.flags.set(Flags::QUEUED, false);
+        *self.stamp() = self.stamp().wrapping_add(1);
     }
 
     /// Is it added, and of a sort that is pending then?
@@ -128,24 +153,14 @@ impl Record {
     }
 }
 
-impl slab::Record for Record {
-    fn link(&mut self) -> &mut u32 {
-        self.node.idle_link()
-    }
-}
-
-impl Nodes for slab::Slab<Record> {
-    fn node(&mut self, key: Key) -> &mut Node {
-        &mut self.get(key).node
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn a_record_stays_small() {
-        assert_eq!(size_of::<Record>(), 80);
+    fn an_event_stays_small() {
+        // With the slot's word and the loop's number, 96 bytes in all.
+        assert_eq!(size_of::<Record>(), 48);
+        assert_eq!(size_of::<Call>(), 32);
     }
 }

@@ -13,6 +13,10 @@ use crate::sys::os_thread;
 use crate::sys::poller::Sleeper;
 use crate::waiting;
 use std::cell::Cell;
+use std::collections::VecDeque;
+
+/// How many tasks are taken under one lock.
+const TASKS_AT_ONCE: usize = 64;
 
 thread_local! {
     static CURRENT: Cell<Option<Handle>> = const { Cell::new(None) };
@@ -111,11 +115,14 @@ pub(crate) fn take(handle: Handle, capacity: usize, put: &mut dyn FnMut(Taken)) 
         }
         life.gather(shared, &mut polled);
         life.polled = Some(polled);
-        let mut count = 0;
+        let (mut count, mut calls) = (0, VecDeque::new());
         while count < capacity {
-            let Some(call) = life.next_call() else { break };
-            put(call.into());
-            count += 1;
+            life.next_calls(capacity - count, &mut calls);
+            if calls.is_empty() {
+                break;
+            }
+            count += calls.len();
+            calls.drain(..).for_each(|call| put(call.into()));
         }
         life.end_round(shared);
         Ok(count)
@@ -158,6 +165,10 @@ enum Round {
 }
 
 impl Shared {
+    fn breaks(&self) -> bool {
+        self.notice.reasons() & BREAK != 0
+    }
+
     fn asked(&self) -> bool {
         self.notice.reasons() & (EXITED | BREAK) != 0
     }
@@ -284,6 +295,8 @@ struct Run {
     handle: Handle,
     shared: &'static Shared,
     polled: Box<Polled>,
+    /// Taken, and to be run now.
+    calls: VecDeque<Call>,
 }
 
 impl Run {
@@ -303,7 +316,7 @@ impl Run {
             return Err(Error::new(Code::Busy, "another thread runs the loop"));
         }
         let _ = CURRENT.try_with(|current| current.set(Some(handle)));
-        let mut run = Run { handle, shared, polled: Box::default() };
+        let mut run = Run { handle, shared, polled: Box::default(), calls: VecDeque::new() };
         shared.owner.store(me, Ordering::Release);
         shared.pulled.store(false, Ordering::Release);
         // It may have been freed before it was claimed.
@@ -366,30 +379,39 @@ impl Run {
         };
         let mut ran = 0;
         loop {
-            let (call, graves) = self.next(left > 0)?;
-            graves.into_iter().for_each(Grave::close);
-            match call {
-                Some(Call::Task(task)) => task.run(),
-                Some(Call::Callback(callback)) => callback.run(),
-                None => return Ok(ran),
+            self.take_calls(left)?.into_iter().for_each(Grave::close);
+            if self.calls.is_empty() {
+                return Ok(ran);
             }
-            ran += 1;
-            left = left.saturating_sub(1);
+            while let Some(call) = self.calls.pop_front() {
+                match call {
+                    Call::Task(task) => task.run(),
+                    Call::Callback(callback) => callback.run(),
+                }
+                ran += 1;
+                left -= 1;
+                if shared.breaks() {
+                    break;
+                }
+            }
         }
     }
 
-    /// The next call, if `more` are wanted; without one the round is over.
-    fn next(&mut self, more: bool) -> Result<(Option<Call>, Vec<Grave>)> {
+    /// Takes what to run next, at most `most`; with nothing more, the round is over. The owners of events that were
+    /// freed meanwhile are the caller's to tell.
+    fn take_calls(&mut self, most: usize) -> Result<Vec<Grave>> {
         let shared = self.shared;
         let mut guard = shared.life.lock();
         let life: &mut Life = guard.as_mut().ok_or(Code::Stale)?;
         life.come_back();
-        let goes_on = more && shared.notice.reasons() & BREAK == 0;
-        let call = if goes_on { life.next_call() } else { None };
-        if call.is_none() {
+        life.put_back(&mut self.calls);
+        if !shared.breaks() {
+            life.next_calls(most.min(TASKS_AT_ONCE), &mut self.calls);
+        }
+        if self.calls.is_empty() {
             life.end_round(shared);
         }
-        Ok((call, std::mem::take(&mut life.graves)))
+        Ok(std::mem::take(&mut life.graves))
     }
 
     /// The run is over: uses up what asked for it, and runs what was left for this moment, last in, first out.

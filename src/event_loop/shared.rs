@@ -27,6 +27,9 @@ pub(super) const INTERRUPTED: u32 = 16;
 /// Something changed that a sleeper must take into account: a nearer deadline, nothing left to wait for.
 pub(super) const LOOK: u32 = 32;
 
+/// How many of the inbox's items are looked through for one that was called off.
+const NEWEST: usize = 64;
+
 /// See the module.
 pub(crate) struct Shared {
     pub(super) notice: Notice,
@@ -108,8 +111,11 @@ impl Shared {
         let Some(life) = guard.as_mut() else { return };
         let buries = self.may_bury() && !life.graves.is_empty();
         let graves = if buries { std::mem::take(&mut life.graves) } else { Vec::new() };
-        let look_again = std::mem::take(&mut life.look_again) || !life.graves.is_empty();
-        let wake = if look_again && !self.runs_here() { self.notice.ring(LOOK) } else { Wake::Nobody };
+        let look_again = std::mem::take(&mut life.look_again);
+        // Graves that are left are the running thread's to close.
+        let reason = if life.graves.is_empty() { LOOK } else { WORK };
+        let rings = (look_again || reason == WORK) && !self.runs_here();
+        let wake = if rings { self.notice.ring(reason) } else { Wake::Nobody };
         drop(guard);
         self.finish_ring(wake);
         for grave in graves {
@@ -164,6 +170,21 @@ impl Shared {
         };
         self.finish_ring(wake);
         Ok(())
+    }
+
+    /// Takes an activation that was called off out of the inbox, so that it promises nothing to a wait. Only among the
+    /// newest items: an older one is found void when it is taken out.
+    pub(super) fn call_off(&self, event: Handle) {
+        let mut inbox = self.inbox.lock();
+        let newest = inbox.items.len().saturating_sub(NEWEST);
+        let is_it = |item: &Item| matches!(item, Item::Activated(activated) if *activated == event);
+        if let Some(index) = inbox.items.range(newest..).position(is_it) {
+            inbox.items.remove(newest + index);
+        }
+        if inbox.items.is_empty() {
+            // Inside the lock: whoever puts something in later rings again.
+            self.notice.take(WORK);
+        }
     }
 
     fn put_if(&self, fits: impl FnOnce(&Inbox) -> bool, item: Item) -> Result<()> {

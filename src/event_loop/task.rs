@@ -19,8 +19,10 @@ pub(crate) struct Argument(pub(crate) *mut c_void);
 // user was told of, and whether that is sound is what the user vouched for when giving it.
 unsafe impl Send for Argument {}
 
-impl Argument {
-    pub(crate) const NONE: Argument = Argument(std::ptr::null_mut());
+impl Default for Argument {
+    fn default() -> Self {
+        Self(std::ptr::null_mut())
+    }
 }
 
 /// Something to run once on a loop's thread.

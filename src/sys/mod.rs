@@ -3,6 +3,8 @@
 pub(crate) mod clock;
 pub(crate) mod fork;
 pub(crate) mod futex;
+#[cfg(not(loom))]
+pub(crate) mod memory;
 pub(crate) mod os_thread;
 pub(crate) mod output;
 pub(crate) mod poller;
