@@ -8,12 +8,12 @@ use std::path::Path;
 
 fn main() {
     println!("cargo:rerun-if-changed=build.rs");
-    if variable("CARGO_CFG_TARGET_OS") != "linux" {
-        return;
-    }
     let (major, minor) = (variable("CARGO_PKG_VERSION_MAJOR"), variable("CARGO_PKG_VERSION_MINOR"));
     let soname = if major == "0" { format!("libpirn.so.0.{minor}") } else { format!("libpirn.so.{major}") };
     println!("cargo:rustc-env=PIRN_SONAME={soname}");
+    if variable("CARGO_CFG_TARGET_OS") != "linux" {
+        return;
+    }
     println!("cargo:rustc-cdylib-link-arg=-Wl,-soname,{soname}");
     println!("cargo:rustc-cdylib-link-arg=-Wl,-z,nodelete");
     link_beside_library(&soname);
