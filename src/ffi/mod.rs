@@ -54,8 +54,10 @@ fn guard_anywhere<A: Answer>(call: impl FnOnce() -> Result<A>) -> A::InC {
 fn words_of(panic: Box<dyn std::any::Any + Send>) -> String {
     let words = panic.downcast_ref::<String>().map(String::as_str).or_else(|| panic.downcast_ref::<&str>().copied());
     let words = format!("panic: {}", words.unwrap_or("without words"));
-    // Dropping somebody's payload could panic again, out here where nothing catches it.
-    std::mem::forget(panic);
+    // Dropping somebody's payload may panic again.
+    if let Err(again) = catch_unwind(AssertUnwindSafe(|| drop(panic))) {
+        std::mem::forget(again);
+    }
     words
 }
 
