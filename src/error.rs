@@ -122,7 +122,8 @@ impl Code {
 #[derive(Clone, PartialEq, Eq)]
 pub struct Error {
     code: Code,
-    text: Option<Cow<'static, str>>,
+    /// Boxed, so that a result comes back in two registers.
+    text: Option<Box<Cow<'static, str>>>,
 }
 
 /// The library's results.
@@ -131,7 +132,7 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 impl Error {
     /// A failure with words of its own.
     pub fn new(code: Code, text: impl Into<Cow<'static, str>>) -> Self {
-        Self { code, text: Some(text.into()) }
+        Self { code, text: Some(Box::new(text.into())) }
     }
 
     /// What kind of failure it is.
@@ -141,7 +142,7 @@ impl Error {
 
     /// What happened, for people.
     pub fn text(&self) -> &str {
-        self.text.as_deref().unwrap_or_else(|| self.code.text())
+        self.text.as_deref().map_or_else(|| self.code.text(), |text| text)
     }
 
     /// The failure of a system call, from errno.

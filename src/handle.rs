@@ -17,7 +17,9 @@ use crate::sync::Mutex;
 use crate::sync::atomic::{AtomicU64, Ordering};
 #[cfg(not(loom))]
 use crate::sys::memory::{self, Zeroes};
-use std::sync::OnceLock;
+// Chunks are published once and never change: nothing that loom should explore.
+use std::sync::atomic::AtomicPtr;
+use std::sync::atomic::Ordering::{AcqRel, Acquire};
 
 /// What a handle stands for. The byte is chosen so that no user-space address, small integer, text or common filler
 /// has it on top.
@@ -137,7 +139,8 @@ fn locate(slot: u32) -> (usize, usize) {
 /// An array that grows by chunks and whose elements never move or go away.
 #[derive(Debug)]
 pub(crate) struct Chunks<T: 'static> {
-    chunks: [OnceLock<&'static [T]>; CHUNKS],
+    /// The first element of each chunk, once it is there.
+    chunks: [AtomicPtr<T>; CHUNKS],
     make: fn(usize) -> Option<&'static [T]>,
 }
 
@@ -160,23 +163,33 @@ impl<T: 'static> Chunks<T> {
     }
 
     const fn made_by(make: fn(usize) -> Option<&'static [T]>) -> Self {
-        Self { chunks: [const { OnceLock::new() }; CHUNKS], make }
+        Self { chunks: [const { AtomicPtr::new(std::ptr::null_mut()) }; CHUNKS], make }
     }
 
+    /// The element, if its chunk was made.
     #[inline]
+    #[expect(unsafe_code, reason = "two look-ups on the hottest path that need no check of their bounds")]
     pub(crate) fn get(&self, slot: u32) -> Option<&'static T> {
-        let (chunk, index) = locate(slot);
-        self.chunks.get(chunk)?.get()?.get(index)
+        // A handle's bits can't say more; whoever has a number from elsewhere gets that slot's element.
+        let (chunk, index) = locate(slot & SLOT_MASK as u32);
+        let first = self.chunks.get(chunk)?.load(Acquire);
+        if first.is_null() {
+            return None;
+        }
+        // SAFETY: chunk `n` has `BLOCK << n` elements and `locate` gives an index below that.
+        let element = unsafe { first.add(index) };
+        // SAFETY: it was made of a `&'static [T]`.
+        Some(unsafe { &*element })
     }
 
     /// Sees to it that `slot` is there.
     pub(crate) fn make(&self, slot: u32) -> Result<()> {
         let (chunk, _) = locate(slot);
         let place = self.chunks.get(chunk).ok_or(Code::NoMemory)?;
-        if place.get().is_none() {
+        if place.load(Acquire).is_null() {
             let made = (self.make)((BLOCK as usize) << chunk).ok_or(Code::NoMemory)?;
             // Another thread's may have come first; then this one is of no use, and never missed.
-            let _ = place.set(made);
+            let _ = place.compare_exchange(std::ptr::null_mut(), made.as_ptr().cast_mut(), AcqRel, Acquire);
         }
         Ok(())
     }

@@ -102,11 +102,14 @@ impl Shared {
         let mut guard = self.life.lock();
         let life = guard.as_mut().ok_or(Code::Stale)?;
         let result = body(life);
-        self.settle(guard);
+        if life.look_again || !life.graves.is_empty() {
+            self.settle(guard);
+        }
         result
     }
 
-    /// Ends a visit.
+    /// Ends a visit that changed something for others.
+    #[cold]
     fn settle(&'static self, mut guard: MutexGuard<'static, Option<Box<Life>>>) {
         let Some(life) = guard.as_mut() else { return };
         let buries = self.may_bury() && !life.graves.is_empty();
