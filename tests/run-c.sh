@@ -1,7 +1,9 @@
 #!/bin/bash
-# run-c.sh [--valgrind] [name...] - builds and runs the C tests, tests/c/*.c and *.cc, or those named.
+# run-c.sh [--valgrind | --tsan] [name...] - builds and runs the C tests, tests/c/*.c and *.cc, or those named.
 #
 # A row a program, then "N passed, N failed" over the tests of all programs; status 1 when anything failed.
+# --valgrind runs them under memcheck, and some under drd. --tsan makes a library with ThreadSanitizer in it (a nightly
+# rustc; into target/tsan) and has it watch the library and the callers together.
 # A program that needs other libraries says so in its head ("packages: libuv"); without them it is skipped, and said so.
 # Environment: PIRN_INCLUDE and PIRN_LIB, where the headers and the library are (default: this tree's), CC, CXX, JOBS;
 # PIRN_TEST_POLL=1 for a library built with the feature force-poll.
@@ -15,7 +17,19 @@ warnings="-Wall -Wextra -Werror -O1 -g"
 static_too="errors_and_handles loop_run_exit_break events_activate fd_events signals threads_lifecycle"
 static_libs="-lpthread -ldl -lm -lrt -lutil -lgcc_s"
 seconds=180 mode=plain
-if [ "${1:-}" = --valgrind ]; then mode=valgrind seconds=1500; shift; fi
+case ${1:-} in
+--valgrind) mode=valgrind seconds=1500; shift ;;
+--tsan) mode=tsan seconds=600; shift ;;
+esac
+if [ $mode = tsan ]; then
+    target=x86_64-unknown-linux-gnu dir=${CARGO_TARGET_DIR:-target/tsan}
+    CARGO_TARGET_DIR=$dir CARGO_PROFILE_RELEASE_LTO=false CARGO_PROFILE_RELEASE_CODEGEN_UNITS=8 \
+        RUSTFLAGS="-Zsanitizer=thread" \
+        cargo +nightly build -Zbuild-std --quiet --release --lib --target $target || exit 1
+    lib=$dir/$target/release
+    cc="$cc -fsanitize=thread tests/tsan_shim.c" cxx="$cxx -fsanitize=thread"
+    export TSAN_OPTIONS="die_after_fork=0 history_size=5" CHECK_SLOW=5
+fi
 
 [ -e "$lib/libpirn.so" ] || { echo "run-c.sh: no $lib/libpirn.so (cargo build --release)" >&2; exit 1; }
 lib=$(cd "$lib" && pwd) work=$(mktemp -d /tmp/pirn-run-c.XXXXXX)
@@ -64,10 +78,12 @@ for source in tests/c/*.c tests/c/*.cc; do
     packages=$(packages_of "$source")
     case $row in
     header_beside_others)
+        [ $mode = tsan ] && continue
         for order in 0 1 2; do build "$row-$order" "$source" "$packages" -DORDER=$order; done
         for order in 3 4; do build "$row-$order" "$source" "libuv glib-2.0 libev" -DORDER=$order; done
         ;;
     header_*)
+        [ $mode = tsan ] && continue
         build "$row" "$source" "$packages"
         for header in "$include"/pirn/*.h; do # each topic alone; that it compiles is the test
             [ -e "$header" ] || continue
@@ -112,7 +128,7 @@ run_one() {
 export -f run_one
 export work seconds memcheck_command drd_command
 
-if [ $mode = plain ]; then
+if [ $mode != valgrind ]; then
     sed 's/$/ plain/' "$work/list"
 else
     grep -v '^header_' "$work/list" | sed 's/$/ memcheck/'

@@ -117,7 +117,7 @@ static void one_that_posts_itself_starves_nobody(void) {
 }
 
 static int flooding;
-static void tick_off(void *arg) { (*(long *)arg)++; }
+static void tick_off(void *arg) { ADD(*(long *)arg, 1); }
 
 static long handled;
 static void *flood(void *arg) {
