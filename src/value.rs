@@ -56,6 +56,16 @@ impl Value {
         })
     }
 
+    /// Does it hold something outside itself?
+    #[inline]
+    pub(crate) fn is_on_heap(&self) -> bool {
+        match self {
+            Value::Nil | Value::Integer(_) | Value::Number(_) | Value::Future(_) => false,
+            Value::Bytes(bytes) | Value::Error(Failure { text: bytes, .. }) => matches!(bytes.0, Storage::Heap(_)),
+            Value::Pointer(_) => true,
+        }
+    }
+
     /// Is it a pointer that must be freed exactly once?
     pub(crate) fn owns_pointer(&self) -> bool {
         matches!(self, Value::Pointer(Pointer { free: Some(_), .. }))

@@ -243,7 +243,7 @@ pub extern "C" fn thread_loop_on(
     let (own, arg) = (handle(self_), Argument::new(arg));
     guard(|| {
         let receive = required(receive)?;
-        let handler = move |value| handle_in_c(own, receive, arg, value);
+        let handler = move |value: &mut Value| handle_in_c(own, receive, arg, value);
         thread::receive_on(own, handle(r#loop), Box::new(handler))
     })
 }
@@ -334,15 +334,15 @@ fn handler(
     own: *mut pirn_thread,
     receive: pirn_receive_fn,
     arg: *mut c_void,
-) -> Result<impl FnMut(Value) -> Result<Value, Failure> + use<>> {
+) -> Result<impl FnMut(&mut Value) -> Result<Value, Failure> + use<>> {
     let (own, receive, arg) = (handle(own), required(receive)?, Argument::new(arg));
-    Ok(move |value| handle_in_c(own, receive, arg, value))
+    Ok(move |value: &mut Value| handle_in_c(own, receive, arg, value))
 }
 
 type Receive = unsafe extern "C" fn(*mut pirn_thread, *mut pirn_value, *mut pirn_value, *mut c_void) -> c_int;
 
-fn handle_in_c(own: Handle, receive: Receive, arg: Argument, value: Value) -> Result<Value, Failure> {
-    values::lend(value, |message| {
+fn handle_in_c(own: Handle, receive: Receive, arg: Argument, value: &mut Value) -> Result<Value, Failure> {
+    values::lend_from(value, |message| {
         // SAFETY: C gave the function to be called like this, on the thread that receives.
         outcome::of_call(|reply| unsafe { receive(pointer(own), message, reply, arg.get()) })
     })

@@ -8,8 +8,16 @@ use std::ffi::{c_int, c_void};
 use super::values::pirn_value;
 
 /// Calls a function that returns 0 and a value, or a code and maybe an error value with words.
+#[inline]
 pub(super) fn of_call(call: impl FnOnce(*mut pirn_value) -> c_int) -> Result<Value, Failure> {
     let (code, left) = values::collect(call);
+    if let (0, Ok(Value::Nil)) = (code, &left) {
+        return Ok(Value::Nil);
+    }
+    what_is_left(code, left)
+}
+
+fn what_is_left(code: c_int, left: Result<Value>) -> Result<Value, Failure> {
     match (code, left) {
         (0, Ok(value)) => Ok(value),
         (0, Err(error)) => Err(Failure::from(&error)),

@@ -278,7 +278,9 @@ pub(super) unsafe fn offer<R>(value: *const pirn_value, call: impl FnOnce(&mut V
     // SAFETY: the caller's promise.
     let mut offered = unsafe { read(value) }?;
     let result = call(&mut offered);
-    offered.give_back();
+    if offered.owns_pointer() {
+        offered.give_back();
+    }
     result
 }
 
@@ -302,7 +304,13 @@ pub(super) unsafe fn put(out: *mut pirn_value, outcome: Result<Value>) -> Result
 
 /// Shows a callback a value that it may look at, change, or move out; then drops what it left.
 pub(super) fn lend<R>(mut value: Value, call: impl FnOnce(*mut pirn_value) -> R) -> R {
-    let mut shown = hand_over(&mut value);
+    lend_from(&mut value, call)
+}
+
+/// The same with a value that stays where it is; what the callback did not take is dropped, with it or before.
+#[inline]
+pub(super) fn lend_from<R>(value: &mut Value, call: impl FnOnce(*mut pirn_value) -> R) -> R {
+    let mut shown = hand_over(value);
     let result = call(&raw mut shown);
     // SAFETY: what the callback left there is ours to drop.
     unsafe { drop_content(shown) };
@@ -357,7 +365,15 @@ fn view(value: &Value) -> pirn_value {
 
 /// `value` as C sees it. Pointers and long bytes move out, so that C may take them without a copy; short bytes
 /// stay in `value`, and are only pointed to.
+#[inline]
 fn hand_over(value: &mut Value) -> pirn_value {
+    if !value.is_on_heap() {
+        return view(value);
+    }
+    hand_over_heap(value)
+}
+
+fn hand_over_heap(value: &mut Value) -> pirn_value {
     let (kind, code, bytes) = match std::mem::take(value) {
         Value::Pointer(held) => {
             let (pointer, free) = held.into_raw();

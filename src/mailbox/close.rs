@@ -68,7 +68,7 @@ impl<T: Parcel> Mailbox<T> {
     }
 
     fn publish_nothing(&self) {
-        self.lent.store(0, Ordering::Release);
+        self.receiver.lent.store(0, Ordering::Release);
         self.blocked.store(0, Ordering::Release);
         self.next_due.store(NEVER, Ordering::Release);
         self.count_busy();

@@ -43,10 +43,12 @@ impl<T> Lane<T> {
         self.entries.len()
     }
 
-    pub(super) fn push(&mut self, item: T, counted: bool) {
+    /// Appends what is in `item`.
+    #[inline]
+    pub(super) fn push(&mut self, item: &mut Option<T>, counted: bool) {
         self.live += 1;
         self.counted += usize::from(counted);
-        self.entries.push_back(Entry { item: Some(item), counted });
+        self.entries.push_back(Entry { item: item.take(), counted });
     }
 
     /// The first place: none left, or what is in it.
@@ -56,16 +58,17 @@ impl<T> Lane<T> {
             self.live -= 1;
             self.counted -= usize::from(counted);
         }
-        if self.entries.is_empty() && self.entries.capacity() > KEPT_CAPACITY {
-            self.entries = VecDeque::new();
-        }
         Some(item)
     }
 
+    #[inline]
     pub(super) fn pop(&mut self) -> Option<T> {
         loop {
-            if let Some(item) = self.pop_place()? {
-                return Some(item);
+            let Entry { item, counted } = self.entries.pop_front()?;
+            if item.is_some() {
+                self.live -= 1;
+                self.counted -= usize::from(counted);
+                return item;
             }
         }
     }
@@ -99,6 +102,13 @@ impl<T> Lane<T> {
 
     pub(super) fn items_mut(&mut self) -> impl Iterator<Item = &mut T> {
         self.entries.iter_mut().filter_map(|entry| entry.item.as_mut())
+    }
+
+    /// Gives memory back that was needed for once.
+    pub(super) fn shrink(&mut self) {
+        if self.entries.is_empty() && self.entries.capacity() > KEPT_CAPACITY {
+            self.entries = VecDeque::new();
+        }
     }
 
     /// Appends what `other` has.

@@ -75,7 +75,7 @@ impl<T: Parcel> Mailbox<T> {
                         if let Some(coalescer) = &mut inner.coalescer {
                             coalescer.queued_unseen();
                         }
-                        wake = super::stronger(wake, self.accept(inner, blocked.item, true));
+                        wake = super::stronger(wake, self.accept(inner, &mut Some(blocked.item), true));
                     }
                 }
             }

@@ -153,43 +153,59 @@ impl<T> Default for Inner<T> {
     }
 }
 
-/// See the module.
+/// See the module. What senders touch, what the receiver stores at each message, and the word that both look at are on
+/// lines of their own.
 #[derive(Debug)]
 pub(crate) struct Mailbox<T> {
     notice: Notice,
-    inner: Mutex<Inner<T>>,
-    /// What is left in the receiver's batch, and how much of it takes room. Only the receiver stores it.
-    lent: AtomicU64,
-    /// How many stand in the line. A hint outside the lock.
-    blocked: AtomicUsize,
-    /// When the first timer is due.
-    next_due: AtomicI64,
-    /// Messages taken. Only the receiver stores it.
-    handled: AtomicU64,
-    /// The last that was taken was a timer's, so a message is next.
-    after_timer: AtomicBool,
     /// Wakes a receiver that sleeps in an event loop.
     bell: Mutex<Option<LoopBell>>,
     has_bell: AtomicBool,
-    /// Time that the receiver was awake, up to `awake_since`; 0 there: it sleeps.
+    /// When the first timer is due.
+    next_due: AtomicI64,
+    /// How many stand in the line. A hint outside the lock.
+    blocked: AtomicUsize,
+    inner: Apart<Mutex<Inner<T>>>,
+    receiver: Apart<Receiver>,
+}
+
+/// Only the receiver stores these.
+#[derive(Debug, Default)]
+struct Receiver {
+    /// What is left in its batch, and how much of that takes room.
+    lent: AtomicU64,
+    /// Messages taken.
+    handled: AtomicU64,
+    /// The last that was taken was a timer's, so a message is next.
+    after_timer: AtomicBool,
+    /// Time that it was awake, up to `awake_since`; 0 there: it sleeps.
     busy: AtomicI64,
     awake_since: AtomicI64,
+}
+
+/// On cache lines that it shares with nothing.
+#[derive(Debug, Default)]
+#[repr(align(64))]
+struct Apart<T>(T);
+
+impl<T> std::ops::Deref for Apart<T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        &self.0
+    }
 }
 
 impl<T> Default for Mailbox<T> {
     fn default() -> Self {
         Self {
             notice: Notice::default(),
-            inner: Mutex::new(Inner::default()),
-            lent: AtomicU64::new(0),
-            blocked: AtomicUsize::new(0),
-            next_due: AtomicI64::new(NEVER),
-            handled: AtomicU64::new(0),
-            after_timer: AtomicBool::new(false),
             bell: Mutex::new(None),
             has_bell: AtomicBool::new(false),
-            busy: AtomicI64::new(0),
-            awake_since: AtomicI64::new(0),
+            next_due: AtomicI64::new(NEVER),
+            blocked: AtomicUsize::new(0),
+            inner: Apart(Mutex::new(Inner::default())),
+            receiver: Apart::default(),
         }
     }
 }
@@ -236,13 +252,13 @@ impl<T: Parcel> Mailbox<T> {
         *inner = Inner { tenant, ..Inner::default() };
         self.notice.take(MESSAGE | TIMER | STOP | KILL);
         self.notice.awake();
-        self.lent.store(0, Ordering::Relaxed);
+        self.receiver.lent.store(0, Ordering::Relaxed);
         self.blocked.store(0, Ordering::Relaxed);
         self.next_due.store(NEVER, Ordering::Relaxed);
-        self.handled.store(0, Ordering::Relaxed);
-        self.after_timer.store(false, Ordering::Relaxed);
-        self.busy.store(0, Ordering::Relaxed);
-        self.awake_since.store(0, Ordering::Relaxed);
+        self.receiver.handled.store(0, Ordering::Relaxed);
+        self.receiver.after_timer.store(false, Ordering::Relaxed);
+        self.receiver.busy.store(0, Ordering::Relaxed);
+        self.receiver.awake_since.store(0, Ordering::Relaxed);
     }
 
     /// Says how many may wait; 0: as many as like.
@@ -262,20 +278,21 @@ impl<T: Parcel> Mailbox<T> {
         self.inner.lock().ledger.accepted == 0
     }
 
-    /// Sends `item`. When there is no room it gets in line, for the wait that `ticket` begins; without one it comes
-    /// back with [`Code::Again`].
+    /// Sends `item`. When there is no room it gets in line, for the wait that `ticket` begins; without one that is
+    /// [`Code::Again`]. After a failure `item` is still there.
+    #[inline]
     pub(crate) fn send(
         &self,
         tenant: u64,
-        item: T,
+        item: &mut Option<T>,
         ticket: impl FnOnce() -> Option<Ticket>,
-    ) -> Result<Sent, (Code, T)> {
+    ) -> Result<Sent, Code> {
         let mut inner = self.inner.lock();
         if let Err(code) = inner.admits(tenant) {
             inner.ledger.refused += 1;
-            return Err((code, item));
+            return Err(code);
         }
-        if inner.coalescer.is_none() && inner.line.is_empty() && self.has_room(&inner) {
+        if inner.is_plain() && self.has_room(&inner) {
             let wake = self.accept(&mut inner, item, true);
             drop(inner);
             self.wake(wake);
@@ -285,12 +302,13 @@ impl<T: Parcel> Mailbox<T> {
     }
 
     /// With rules, with a line, or without room.
+    #[cold]
     fn send_slowly(
         &self,
         mut inner: MutexGuard<'_, Inner<T>>,
-        item: T,
+        item: &mut Option<T>,
         ticket: impl FnOnce() -> Option<Ticket>,
-    ) -> Result<Sent, (Code, T)> {
+    ) -> Result<Sent, Code> {
         let mut after = Aftermath::default();
         let sent = self.merge_queue_or_line(&mut inner, item, ticket, &mut after);
         drop(inner);
@@ -303,19 +321,20 @@ impl<T: Parcel> Mailbox<T> {
     fn merge_queue_or_line(
         &self,
         inner: &mut Inner<T>,
-        mut item: T,
+        item: &mut Option<T>,
         ticket: impl FnOnce() -> Option<Ticket>,
         after: &mut Aftermath<T>,
-    ) -> Result<(Sent, Wake), (Code, T)> {
+    ) -> Result<(Sent, Wake), Code> {
         let mut key = None;
-        if let Some(coalescer) = &mut inner.coalescer {
-            match coalescer.merge(&mut inner.queue, item, &mut after.values) {
+        let merging = inner.coalescer.as_mut().and_then(|coalescer| Some((coalescer, item.take()?)));
+        if let Some((coalescer, incoming)) = merging {
+            match coalescer.merge(&mut inner.queue, incoming, &mut after.values) {
                 Ok(()) => {
                     inner.ledger.accepted += 1;
                     inner.ledger.coalesced += 1;
                     return Ok((Sent::Queued, Wake::Nobody));
                 }
-                Err((unmerged, its_key)) => (item, key) = (unmerged, its_key),
+                Err((unmerged, its_key)) => (*item, key) = (Some(unmerged), its_key),
             }
         }
         let mut wake = self.let_in(inner, after);
@@ -328,19 +347,19 @@ impl<T: Parcel> Mailbox<T> {
         }
         let Some(ticket) = ticket() else {
             inner.ledger.refused += 1;
-            return Err((Code::Again, item));
+            return Err(Code::Again);
         };
-        inner.line.join(item, ticket);
+        if let Some(item) = item.take() {
+            inner.line.join(item, ticket);
+        }
         self.blocked.store(inner.line.len(), Ordering::Release);
         Ok((Sent::InLine(ticket), wake))
     }
 
     /// Sends without room and without a wait: what the limit does not count.
-    pub(crate) fn send_outside_the_limit(&self, tenant: u64, item: T) -> Result<(), (Code, T)> {
+    pub(crate) fn send_outside_the_limit(&self, tenant: u64, item: &mut Option<T>) -> Result<(), Code> {
         let mut inner = self.inner.lock();
-        if let Err(code) = inner.admits(tenant) {
-            return Err((code, item));
-        }
+        inner.admits(tenant)?;
         if let Some(coalescer) = &mut inner.coalescer {
             coalescer.queued(None);
         }
@@ -354,17 +373,17 @@ impl<T: Parcel> Mailbox<T> {
     pub(crate) fn send_later(
         &self,
         tenant: u64,
-        item: T,
+        item: &mut Option<T>,
         ticket: u64,
         deadline: Nanos,
         period: Nanos,
-    ) -> Result<(), (Code, T)> {
+    ) -> Result<(), Code> {
         let mut inner = self.inner.lock();
-        if let Err(code) = inner.admits(tenant) {
-            return Err((code, item));
-        }
+        inner.admits(tenant)?;
         let first = inner.timers.next();
-        inner.timers.add(ticket, deadline, period, item);
+        if let Some(item) = item.take() {
+            inner.timers.add(ticket, deadline, period, item);
+        }
         let mut wake = Wake::Nobody;
         if deadline < first {
             // The receiver takes the reason away and then reads the deadline.
@@ -389,35 +408,40 @@ impl<T: Parcel> Mailbox<T> {
     pub(crate) fn ledger(&self, tenant: u64, now: Nanos) -> Result<Ledger, Code> {
         let inner = self.inner.lock();
         inner.belongs_to(tenant)?;
-        let lent = self.lent.load(Ordering::Acquire) >> 32;
-        let since = self.awake_since.load(Ordering::Relaxed);
+        let lent = self.receiver.lent.load(Ordering::Acquire) >> 32;
+        let since = self.receiver.awake_since.load(Ordering::Relaxed);
         let awake = if since == 0 { 0 } else { (now - since).max(0) };
         Ok(Ledger {
             queued: (inner.queue.live() + inner.given_back.live()) as u64 + lent,
-            handled: self.handled.load(Ordering::Acquire),
+            handled: self.receiver.handled.load(Ordering::Acquire),
             blocked_senders: inner.line.len() as u64,
             timers: inner.timers.len() as u64,
-            busy_ns: (self.busy.load(Ordering::Relaxed) + awake) as u64,
+            busy_ns: (self.receiver.busy.load(Ordering::Relaxed) + awake) as u64,
             ..inner.ledger
         })
     }
 
     /// Puts `item` into the queue.
-    fn accept(&self, inner: &mut Inner<T>, item: T, counted: bool) -> Wake {
-        let first = inner.queue.live() + inner.given_back.live() == 0;
+    #[inline]
+    fn accept(&self, inner: &mut Inner<T>, item: &mut Option<T>, counted: bool) -> Wake {
+        let waiting = inner.queue.live() + inner.given_back.live();
         inner.queue.push(item, counted);
         inner.ledger.accepted += 1;
-        let at_most = inner.queue.live() + inner.given_back.live() + inner.lent_at_most;
-        if at_most as u64 > inner.ledger.peak {
-            let lent = (self.lent.load(Ordering::Acquire) >> 32) as usize;
-            let exactly = inner.queue.live() + inner.given_back.live() + lent;
-            inner.ledger.peak = inner.ledger.peak.max(exactly as u64);
+        if (waiting + 1 + inner.lent_at_most) as u64 > inner.ledger.peak {
+            self.note_peak(inner);
         }
         // Whoever takes the last one takes the reason away, under this lock.
-        if first { self.notice.ring(MESSAGE) } else { Wake::Nobody }
+        if waiting == 0 { self.notice.ring(MESSAGE) } else { Wake::Nobody }
+    }
+
+    fn note_peak(&self, inner: &mut Inner<T>) {
+        let lent = (self.receiver.lent.load(Ordering::Acquire) >> 32) as usize;
+        let exactly = (inner.queue.live() + inner.given_back.live() + lent) as u64;
+        inner.ledger.peak = inner.ledger.peak.max(exactly);
     }
 
     /// Is there room for one more? The receiver's own count is read only when it matters.
+    #[inline]
     fn has_room(&self, inner: &Inner<T>) -> bool {
         let queued = inner.queue.counted() + inner.given_back.counted();
         queued + inner.lent_at_most < inner.limit || queued + self.lent_counted() < inner.limit
@@ -425,7 +449,7 @@ impl<T: Parcel> Mailbox<T> {
 
     /// How many messages in the receiver's batch take room. An old value is a larger one.
     fn lent_counted(&self) -> usize {
-        (self.lent.load(Ordering::Acquire) & u64::from(u32::MAX)) as usize
+        (self.receiver.lent.load(Ordering::Acquire) & u64::from(u32::MAX)) as usize
     }
 
     fn wake(&self, wake: Wake) {
@@ -445,6 +469,12 @@ impl<T> Inner<T> {
         if self.tenant == tenant { Ok(()) } else { Err(Code::Stale) }
     }
 
+    /// Has it neither rules nor a line?
+    fn is_plain(&self) -> bool {
+        self.coalescer.is_none() && self.line.is_empty()
+    }
+
+    #[inline]
     fn admits(&self, tenant: u64) -> Result<(), Code> {
         self.belongs_to(tenant)?;
         if self.gate == Gate::Open { Ok(()) } else { Err(Code::Dead) }

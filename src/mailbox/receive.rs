@@ -59,15 +59,15 @@ impl<T: Parcel> Mailbox<T> {
 
     /// The receiver is not busy any more.
     pub(super) fn count_busy(&self) {
-        let since = self.awake_since.swap(0, Ordering::Relaxed);
+        let since = self.receiver.awake_since.swap(0, Ordering::Relaxed);
         if since != 0 {
-            self.busy.store(self.busy.load(Ordering::Relaxed) + (now() - since), Ordering::Relaxed);
+            self.receiver.busy.store(self.receiver.busy.load(Ordering::Relaxed) + (now() - since), Ordering::Relaxed);
         }
     }
 
     /// The receiver begins to be busy.
     pub(crate) fn awake(&self) {
-        self.awake_since.store(now(), Ordering::Relaxed);
+        self.receiver.awake_since.store(now(), Ordering::Relaxed);
     }
 
     /// What there is without a look at the clock.
@@ -75,7 +75,7 @@ impl<T: Parcel> Mailbox<T> {
         let reasons = self.notice.reasons();
         if reasons & KILL != 0 {
             Some(Ready::Killed)
-        } else if reasons & MESSAGE != 0 || self.lent.load(Ordering::Relaxed) != 0 {
+        } else if reasons & MESSAGE != 0 || self.receiver.lent.load(Ordering::Relaxed) != 0 {
             Some(Ready::Message)
         } else if reasons & STOP != 0 {
             Some(Ready::Stopped)
@@ -96,6 +96,7 @@ impl<T: Parcel> Mailbox<T> {
 
     /// Takes the next message: a timer's that is due, but no two of them while others wait; else the oldest. Refills
     /// `batch` with all that is queued. Own thread; never blocks.
+    #[inline]
     pub(crate) fn take(&self, batch: &mut Lane<T>) -> Option<T> {
         if let Some(item) = self.take_due(batch) {
             return Some(item);
@@ -133,6 +134,7 @@ impl<T: Parcel> Mailbox<T> {
     }
 
     /// The first of the timers that are due, unless it is a message's turn.
+    #[inline]
     fn take_due(&self, batch: &Lane<T>) -> Option<T> {
         let due = self.next_due.load(Ordering::Acquire);
         if due == NEVER {
@@ -140,7 +142,7 @@ impl<T: Parcel> Mailbox<T> {
         }
         let reasons = self.notice.reasons();
         let messages_wait = batch.live() > 0 || reasons & MESSAGE != 0;
-        if messages_wait && self.after_timer.load(Ordering::Relaxed) {
+        if messages_wait && self.receiver.after_timer.load(Ordering::Relaxed) {
             return None;
         }
         if !messages_wait && reasons & STOP != 0 {
@@ -159,7 +161,7 @@ impl<T: Parcel> Mailbox<T> {
             self.count_taken();
         }
         drop(inner);
-        self.after_timer.store(item.is_some(), Ordering::Relaxed);
+        self.receiver.after_timer.store(item.is_some(), Ordering::Relaxed);
         item
     }
 
@@ -168,6 +170,7 @@ impl<T: Parcel> Mailbox<T> {
         if self.notice.reasons() & MESSAGE == 0 {
             return None;
         }
+        batch.shrink();
         let mut inner = self.inner.lock();
         let Inner { queue, given_back, .. } = &mut *inner;
         std::mem::swap(batch, if given_back.live() > 0 { given_back } else { queue });
@@ -177,6 +180,7 @@ impl<T: Parcel> Mailbox<T> {
         Some(())
     }
 
+    #[inline]
     fn take_from(&self, batch: &mut Lane<T>) -> Option<T> {
         let item = batch.pop()?;
         self.publish_lent(batch);
@@ -187,13 +191,17 @@ impl<T: Parcel> Mailbox<T> {
         Some(item)
     }
 
+    #[inline]
     fn publish_lent(&self, batch: &Lane<T>) {
-        self.lent.store(lent_word(batch.live(), batch.counted()), Ordering::Release);
+        self.receiver.lent.store(lent_word(batch.live(), batch.counted()), Ordering::Release);
     }
 
+    #[inline]
     fn count_taken(&self) {
-        self.handled.store(self.handled.load(Ordering::Relaxed) + 1, Ordering::Release);
-        self.after_timer.store(false, Ordering::Relaxed);
+        self.receiver.handled.store(self.receiver.handled.load(Ordering::Relaxed) + 1, Ordering::Release);
+        if self.receiver.after_timer.load(Ordering::Relaxed) {
+            self.receiver.after_timer.store(false, Ordering::Relaxed);
+        }
     }
 
     /// Somebody stands in the line.

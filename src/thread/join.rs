@@ -166,6 +166,6 @@ pub(crate) fn monitor(handle: Handle, watcher: Handle, message: &mut Value) -> R
 pub(super) fn tell(watcher: Handle, letter: Letter) {
     if let Ok(slot) = super::slot_of(watcher) {
         // What is refused is dropped here.
-        let _ = slot.body().mailbox.send_outside_the_limit(watcher.bits(), letter);
+        let _ = slot.body().mailbox.send_outside_the_limit(watcher.bits(), &mut Some(letter));
     }
 }

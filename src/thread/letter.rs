@@ -118,7 +118,18 @@ fn copy(result: &Result<Value, Failure>) -> Result<Value, Failure> {
 }
 
 impl Drop for ReplyTo {
+    #[inline]
     fn drop(&mut self) {
+        if !self.is_nobody() {
+            self.hang_up();
+        }
+    }
+}
+
+impl ReplyTo {
+    /// No reply will come.
+    #[cold]
+    fn hang_up(&mut self) {
         match std::mem::take(&mut self.0) {
             Address::Nobody | Address::Many(_) => {}
             Address::Caller(ticket) => {

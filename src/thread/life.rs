@@ -166,7 +166,7 @@ fn call_hook(hook: Option<Hook>) {
 }
 
 /// A panic as a failure. A handler's panic ends its thread, as C's `exit` in a signal handler would not.
-pub(super) fn failure_of(panic: Box<dyn std::any::Any + Send>) -> Failure {
+pub(crate) fn failure_of(panic: Box<dyn std::any::Any + Send>) -> Failure {
     let words = panic.downcast_ref::<String>().map(String::as_str).or_else(|| panic.downcast_ref::<&str>().copied());
     let failure = Failure::from(&Error::new(Code::Panic, format!("panic: {}", words.unwrap_or("without words"))));
     // Dropping somebody's payload could panic again.
@@ -337,7 +337,7 @@ pub(crate) fn attach(name: Option<&str>) -> Result<Handle> {
 pub(crate) fn detach() -> Result<()> {
     let here = current::current().filter(|here| here.attached);
     let here = here.ok_or(Error::new(Code::State, "the caller is not attached"))?;
-    if Nested::is_inside() {
+    if Nested::is_inside() || event_loop::current().is_some() {
         return Err(Error::new(Code::State, "the caller is inside a loop or a handler"));
     }
     let kept = ATTACHED.try_with(|attached| attached.0.take()).ok().flatten();

@@ -15,7 +15,7 @@ use std::sync::Arc;
 const AT_ONCE: usize = 64;
 
 /// Handles messages.
-pub(crate) type Handler = Box<dyn FnMut(Value) -> Result<Value, Failure> + Send>;
+pub(crate) type Handler = Box<dyn FnMut(&mut Value) -> Result<Value, Failure> + Send>;
 
 /// That a thread is on a loop; dropped, it is not any more.
 pub(super) struct OnLoop {

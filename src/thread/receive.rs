@@ -11,7 +11,7 @@ use crate::sys::clock::NEVER;
 use crate::value::{Failure, Value};
 
 /// Handles messages until the thread is stopped and its queue is empty. Own thread.
-pub(crate) fn receive(own: Handle, handler: impl FnMut(Value) -> Result<Value, Failure>) -> Result<()> {
+pub(crate) fn receive(own: Handle, handler: impl FnMut(&mut Value) -> Result<Value, Failure>) -> Result<()> {
     let here = current::own(own)?;
     receive_all(here, handler, Mailbox::take)
 }
@@ -21,7 +21,7 @@ pub(crate) fn receive_merging(
     own: Handle,
     key: Option<Key>,
     merge: Option<Merge>,
-    handler: impl FnMut(Value) -> Result<Value, Failure>,
+    handler: impl FnMut(&mut Value) -> Result<Value, Failure>,
 ) -> Result<()> {
     let here = current::own(own)?;
     let mailbox = &here.body.mailbox;
@@ -34,7 +34,7 @@ pub(crate) fn receive_merging(
 
 fn receive_all(
     here: Here,
-    mut handler: impl FnMut(Value) -> Result<Value, Failure>,
+    mut handler: impl FnMut(&mut Value) -> Result<Value, Failure>,
     take: impl Fn(&Mailbox<Letter>, &mut Lane<Letter>) -> Option<Letter>,
 ) -> Result<()> {
     let mailbox = &here.body.mailbox;
@@ -58,13 +58,19 @@ fn receive_all(
 }
 
 /// Handles one message, and sends the reply or the failure to whoever waits for it.
-pub(super) fn handle(here: Here, letter: Letter, handler: &mut impl FnMut(Value) -> Result<Value, Failure>) {
-    let Letter { value, reply } = letter;
-    let result = handler(value);
-    if let (Err(failure), true) = (&result, reply.is_nobody()) {
-        let name = super::wait::name_at(here.handle.slot());
-        let (code, text) = (failure.code(), failure.text());
-        log::log(Level::Error, format_args!("{name}: a message's handler failed with {code}: {text}"));
+#[inline]
+pub(super) fn handle(here: Here, mut letter: Letter, handler: &mut impl FnMut(&mut Value) -> Result<Value, Failure>) {
+    let result = handler(&mut letter.value);
+    if !letter.reply.is_nobody() {
+        letter.reply.answer(result);
+    } else if let Err(failure) = result {
+        log_failure(here, &failure);
     }
-    reply.answer(result);
+}
+
+#[cold]
+fn log_failure(here: Here, failure: &Failure) {
+    let name = super::wait::name_at(here.handle.slot());
+    let (code, text) = (failure.code(), failure.text());
+    log::log(Level::Error, format_args!("{name}: a message's handler failed with {code}: {text}"));
 }

@@ -47,12 +47,12 @@ pub(crate) fn send_with(to: Handle, value: &mut Value, receiver: Receiver) -> Re
 
 fn send_letter(to: Handle, value: &mut Value, reply: ReplyTo, room: Room) -> Result<()> {
     let body = resolve(to)?;
-    let letter = Letter { value: std::mem::take(value), reply };
-    match body.mailbox.send(to.bits(), letter, || room.ticket()) {
+    let mut letter = Some(Letter { value: std::mem::take(value), reply });
+    match body.mailbox.send(to.bits(), &mut letter, || room.ticket()) {
         Ok(Sent::Queued) => Ok(()),
         Ok(Sent::InLine(ticket)) => wait_for_room(to, body, ticket, room, value),
-        Err((code, letter)) => {
-            *value = letter.into_value();
+        Err(code) => {
+            *value = letter.map(Letter::into_value).unwrap_or_default();
             Err(if code == Code::Again { room.refusal() } else { code }.into())
         }
     }
@@ -81,12 +81,12 @@ fn wait_for_room(to: Handle, body: &'static Body, ticket: Ticket, room: Room, va
 pub(crate) fn call(to: Handle, value: &mut Value, deadline: Nanos) -> Result<Result<Value, Failure>> {
     let body = resolve(to)?;
     let ticket = waiting::current().arm();
-    let letter = Letter { value: std::mem::take(value), reply: ReplyTo::caller(ticket) };
+    let mut letter = Some(Letter { value: std::mem::take(value), reply: ReplyTo::caller(ticket) });
     let may_wait = || (deadline == NEVER || now() < deadline).then_some(ticket);
-    let line = match body.mailbox.send(to.bits(), letter, may_wait) {
+    let line = match body.mailbox.send(to.bits(), &mut letter, may_wait) {
         Ok(Sent::Queued) => None,
         Ok(Sent::InLine(_)) => Some(&body.mailbox),
-        Err((code, letter)) => return Err(not_called(code, letter, value)),
+        Err(code) => return Err(not_called(code, letter, value)),
     };
     let kind = if line.is_some() { Kind::Room } else { Kind::Call };
     let error = match wait::wait(ticket, kind, Some(to), deadline, line) {
@@ -109,8 +109,8 @@ pub(crate) fn call(to: Handle, value: &mut Value, deadline: Nanos) -> Result<Res
 }
 
 /// A full queue and no time to wait, or nobody there.
-fn not_called(code: Code, letter: Letter, value: &mut Value) -> Error {
-    let message = letter.into_value();
+fn not_called(code: Code, letter: Option<Letter>, value: &mut Value) -> Error {
+    let message = letter.map(Letter::into_value).unwrap_or_default();
     match code {
         Code::Again => Code::TimedOut.into(),
         Code::Stale => {
@@ -134,15 +134,14 @@ pub(crate) fn send_later(to: Handle, delay: Nanos, value: &mut Value, repeat: bo
         return Err(Error::new(Code::Invalid, "a pointer that is freed once can't be sent again and again"));
     }
     let ticket = TICKETS.fetch_add(1, Ordering::Relaxed) + 1;
-    let letter = Letter::plain(std::mem::take(value));
+    let mut letter = Some(Letter::plain(std::mem::take(value)));
     let period = if repeat { delay } else { 0 };
-    match body.mailbox.send_later(to.bits(), letter, ticket, after(delay), period) {
-        Ok(()) => Ok(ticket),
-        Err((code, letter)) => {
-            *value = letter.into_value();
-            Err(code.into())
-        }
+    let sent = body.mailbox.send_later(to.bits(), &mut letter, ticket, after(delay), period);
+    if let Some(letter) = letter {
+        *value = letter.into_value();
     }
+    sent?;
+    Ok(ticket)
 }
 
 /// Takes a timer's message back: false when it has come, or was taken back before.
