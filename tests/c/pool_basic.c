@@ -410,6 +410,58 @@ static void test_own_pool(void) {
         }
 }
 
+/* ---- a job in a cycle of threads ------------------------------------------------------------------------------ */
+
+typedef struct knot {
+    pirn_thread *a;
+    pirn_loop *loop;
+    gate a_in;
+    int a_code, job_code;
+} knot;
+
+static int calls_a(pirn_value *result, void *arg) {
+    knot *k = arg;
+    (void)result;
+    gate_pass(&k->a_in);
+    WAIT_FOR(is_waiting(k->a, PIRN_WAIT_FUTURE));
+    k->job_code = thread_send_sync(k->a, PIRN_INT(2), NULL);
+    return 0;
+}
+
+static int waits_for_job(pirn_thread *self, pirn_value *message, pirn_value *reply, void *arg) {
+    knot *k = arg;
+    (void)self;
+    (void)reply;
+    if (!is_integer(message, 1)) return 0;
+    pirn_future *f = queue_work(k->loop, calls_a, k);
+    gate_open(&k->a_in);
+    k->a_code = future_wait(f, PIRN_FOREVER, NULL);
+    CHECK_EQ(free_future(f), 0);
+    return 0;
+}
+
+static int knot_run(pirn_thread *self, pirn_value *result, void *arg) {
+    (void)result;
+    return thread_loop(self, waits_for_job, arg);
+}
+
+/* Workers are threads like others: one that calls the thread which waits for its job closes a cycle. */
+static void test_job_in_a_cycle(void) {
+    knot k = { .loop = make_event_loop(), .a_code = 1, .job_code = 1 };
+    gate_make(&k.a_in);
+    k.a = make_thread("a", knot_run, &k);
+    CHECK_EQ(thread_start(k.a), 0);
+    CHECK_EQ(pirn_log_to(log_nothing, NULL), 0);
+    CHECK_EQ(thread_send_sync(k.a, PIRN_INT(1), NULL), 0);
+    CHECK_EQ(thread_stop(k.a), 0);
+    CHECK_EQ(thread_join(k.a, PIRN_FOREVER, NULL), 0);
+    CHECK_EQ((k.a_code == PIRN_EDEADLK) + (k.job_code == PIRN_EDEADLK), 1);
+    CHECK_EQ((k.a_code == 0) + (k.job_code == 0), 1);
+    CHECK_EQ(pirn_log_to(NULL, NULL), 0);
+    CHECK_EQ(free_thread(k.a), 0);
+    CHECK_EQ(free_event_loop(k.loop), 0);
+}
+
 /* ---- the end of a pool -------------------------------------------------------------------------------------- */
 
 static void *open_later(void *arg) {
@@ -518,6 +570,7 @@ int main(void) {
     TEST(test_cancel);
     TEST(test_full);
     TEST(test_own_pool);
+    TEST(test_job_in_a_cycle);
     TEST(test_free);
     TEST(test_freed_from_a_job);
     TEST(test_loop_goes_first);

@@ -177,6 +177,25 @@ static void test_kill(void) {
     }
 }
 
+/* The loop has more to do than the thread's messages: the stop ends the thread's part, the run goes on. */
+static void test_loop_goes_on(void) {
+    both *b = both_start(SIZE_MAX, 0);
+    CHECK_EQ(event_ref(b->plain), 0);                    /* this keeps it running, too */
+    CHECK_EQ(thread_send_sync(b->thread, PIRN_INT(1), NULL), 0);
+    CHECK_EQ(thread_stop(b->thread), 0);
+    CHECK_EQ(thread_join(b->thread, PIRN_MS(30), NULL), PIRN_ETIMEDOUT);
+    int ticks = GET(b->ticks);
+    WAIT_FOR(GET(b->ticks) >= ticks + 2);
+    CHECK_EQ(add_event_activate(b->plain), 0);
+    WAIT_FOR(GET(b->activations) == 1);
+    CHECK_EQ(thread_send_async(b->thread, PIRN_INT(2)), PIRN_EDEAD);
+    CHECK_EQ(event_unref(b->plain), 0);
+    CHECK_EQ(thread_join(b->thread, PIRN_FOREVER, NULL), 0);
+    CHECK_EQ(b->run_result, 1);
+    CHECK_EQ(GET(b->messages), 1);
+    both_end(b);
+}
+
 /* Exit ends the run, not the thread's being on the loop. */
 static void test_exit_and_run_again(void) {
     both *b = both_start(SIZE_MAX, 7);
@@ -287,6 +306,7 @@ int main(void) {
     TEST(test_idle_costs_nothing_to_wake);
     TEST(test_stop_drains);
     TEST(test_kill);
+    TEST(test_loop_goes_on);
     TEST(test_exit_and_run_again);
     TEST(test_flow_control);
     TEST(test_fair);

@@ -434,6 +434,33 @@ static void test_killed_caller(void) {
     special_end(t);
 }
 
+/* A handler that kills its own thread has still answered. */
+static int answers_and_dies(pirn_thread *self, pirn_value *message, pirn_value *reply, void *arg) {
+    (void)message;
+    CHECK_EQ(*(int *)arg ? thread_kill(self) : thread_stop(self), 0);
+    pirn_set_integer(reply, 8);
+    return 0;
+}
+
+static int answers_run(pirn_thread *self, pirn_value *result, void *arg) {
+    (void)result;
+    CHECK_EQ(thread_loop(self, answers_and_dies, arg), *(int *)arg ? PIRN_EINTERRUPTED : 0);
+    return 0;
+}
+
+static void test_last_words(void) {
+    for (int kill = 0; kill <= 1; kill++) {
+        pirn_thread *t = make_thread("swan", answers_run, &kill);
+        CHECK_EQ(thread_start(t), 0);
+        pirn_value reply = rubbish();
+        CHECK_EQ(thread_send_sync(t, PIRN_INT(1), &reply), 0);
+        CHECK(is_integer(&reply, 8));
+        CHECK_EQ(thread_join(t, PIRN_FOREVER, NULL), 0);
+        CHECK(ledger_closes(t));
+        CHECK_EQ(free_thread(t), 0);
+    }
+}
+
 int main(void) {
     TEST(test_reply);
     TEST(test_handler_fails);
@@ -449,5 +476,6 @@ int main(void) {
     TEST(test_many_callers);
     TEST(test_chain);
     TEST(test_killed_caller);
+    TEST(test_last_words);
     return check_done();
 }
