@@ -42,6 +42,7 @@
   (callback nil :read-only t)           ; called with what happened, the bits of pirn_ready
   (event-cb nil :read-only t)
   (once nil :read-only t)               ; freed after its first run
+  (timed nil :read-only t)              ; a watch with a timeout
   ;; Removing an event begins a new epoch: what was taken of it before is void.
   (epoch 0 :type fixnum)
   (freed nil))
@@ -186,7 +187,8 @@ Nil if that ended it. EVENT-CB gives the event callback of what is running, and 
   "Run BASE until nothing keeps it running: 1, or until an exit was asked for: 0.
 May be left by a non-local exit at any time and called again; nothing is lost by that."
   (uninterruptibly
-    (let ((current nil))
+    (let ((current nil)
+          (winding nil))                ; whether a watch's timeout is to begin anew
       (labels ((current-event-cb ()
                  (values (and current (event-event-cb current)) current))
                (run (event what)
@@ -197,21 +199,28 @@ May be left by a non-local exit at any time and called again; nothing is lost by
                  (loop
                    (multiple-value-bind (event what) (next-ready base)
                      (cond ((null event) (return))
+                           ((event-timed event) (setf winding t) (run event what))
                            ((event-once event) (unwind-protect (run event what) (release event)))
                            (t (run event what))))))
                (sleep-in-library ()
                  (interruptibly
                    (pirn-c:event-loop-wait (event-base-handle base) pirn-c:+forever+)))
                (go-round ()
+                 (setf current nil)     ; it may have been unwound
                  (loop
                    (run-queue)
-                   (multiple-value-bind (status text) (status-of (sleep-in-library))
-                     (case status
-                       (#.pirn-c:+enoent+ (return 1))
-                       (#.pirn-c:+ecanceled+ (return 0))
-                       (t (if text
-                              (fail status text)
-                              (take-batch base))))))))
+                   (if winding
+                       ;; The library does that when it is asked for more, and it must be
+                       ;; done before the sleep.
+                       (progn (setf winding nil)
+                              (take-batch base))
+                       (multiple-value-bind (status text) (status-of (sleep-in-library))
+                         (case status
+                           (#.pirn-c:+enoent+ (return 1))
+                           (#.pirn-c:+ecanceled+ (return 0))
+                           (t (if text
+                                  (fail status text)
+                                  (take-batch base)))))))))
         (declare (dynamic-extent #'current-event-cb #'go-round))
         ;; The handlers and restarts are set up once, not for each callback. After an error
         ;; they are set up anew, and the queue is gone on with.

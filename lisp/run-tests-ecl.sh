@@ -6,4 +6,4 @@ exec ecl --norc \
     --eval '(require :asdf)' \
     --eval "(asdf:load-asd \"$here/pirn.asd\")" \
     --eval '(asdf:load-system "pirn/tests")' \
-    --eval '(ext:quit (if (pirn-tests:run-quick-tests) 0 1))'
+    --eval '(ext:quit (if (pirn-tests:run-quick-tests) 0 1))' </dev/null

@@ -6,7 +6,8 @@
   "Watch FD for INTEREST. MAKE makes the event; CALLBACK is called with the bits that came."
   (uninterruptibly
     (let ((event (enter-event (base id)
-                     (funcall make :base base :callback callback :event-cb event-cb)
+                     (funcall make :base base :callback callback :event-cb event-cb
+                                   :timed timeout)
                    (pirn-c:make-fd-event (event-base-handle base) fd interest
                                          (cffi:null-pointer) id)))
           (added nil))
