@@ -81,12 +81,18 @@ pirn_ns pirn_now(void);
 }  // extern "C"
 #endif  // __cplusplus
 
-/** Durations: PIRN_SEC(2), PIRN_MS(1.5), PIRN_US(100). */
-#define PIRN_SEC(s) ((pirn_ns)((s) * INT64_C(1000000000)))
-#define PIRN_MS(ms) ((pirn_ns)((ms) * INT64_C(1000000)))
-#define PIRN_US(us) ((pirn_ns)((us) * INT64_C(1000)))
+#ifdef __cplusplus
+#define PIRN_NS(x) static_cast<pirn_ns>(x)
+#else
+#define PIRN_NS(x) ((pirn_ns)(x))
+#endif
 
-/** The version of these headers; pirn_version() is the library's. */
+// Durations: PIRN_SEC(2), PIRN_MS(1.5), PIRN_US(100).
+#define PIRN_SEC(s) PIRN_NS((s) * INT64_C(1000000000))
+#define PIRN_MS(ms) PIRN_NS((ms) * INT64_C(1000000))
+#define PIRN_US(us) PIRN_NS((us) * INT64_C(1000))
+
+// The version of these headers; pirn_version() is the library's.
 #define PIRN_VERSION_MAJOR 0
 #define PIRN_VERSION_MINOR 1
 #define PIRN_VERSION_PATCH 0

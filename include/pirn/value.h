@@ -169,10 +169,8 @@ void pirn_clear(pirn_value *v);
 }  // extern "C"
 #endif  // __cplusplus
 
-/*
- * Values to pass on, each a const pirn_value *: thread_send_async(t, PIRN_INT(42)). In C they live as long as the block
- * they are in, in C++ as long as the full expression. PIRN_STR(NULL) is refused by whatever it is given to.
- */
+// Values to pass on, each a const pirn_value *, as in thread_send_async(t, PIRN_INT(42)). In C they live as long as the
+// block they are in, in C++ as long as the full expression. PIRN_STR(NULL) is refused by whatever it is given to.
 #ifdef __cplusplus
 
 struct pirn_constant {

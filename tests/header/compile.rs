@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 pub const C: &[&str] = &["cc", "-x", "c", "-std=c11"];
-const CXX: &[&str] = &["c++", "-x", "c++", "-std=c++17"];
+const CXX: &[&str] = &["c++", "-x", "c++", "-std=c++17", "-Wold-style-cast"];
 
 #[test]
 fn each_header_stands_alone_and_twice() {

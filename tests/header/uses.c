@@ -48,7 +48,7 @@ int main(void) {
     pirn_value value;
     memset(&value, 0, sizeof value);
     EXPECT(pirn_set_string(&value, "stone") == PIRN_OK);
-    EXPECT(value.kind == PIRN_BYTES && strcmp((const char *)value.as.data, "stone") == 0);
+    EXPECT(value.kind == PIRN_BYTES && value.size == 5 && memcmp(value.as.data, "stone", 6) == 0);
     pirn_clear(&value);
     return faults != 0;
 }
