@@ -3,7 +3,6 @@
 use super::activation;
 use super::inbox::Item;
 use super::life::Life;
-use super::ready::Entry;
 use super::record::{Flags, Kind};
 use super::shared::{EXITED, SIGNALLED, Shared, WORK};
 use super::task::{Callback, Task};
@@ -13,7 +12,6 @@ use crate::sys::clock::{after, now};
 use crate::sys::poller::{Buffer, Readiness};
 use crate::timer::Key;
 use crate::what;
-use std::collections::VecDeque;
 
 /// How many callbacks a round runs at the most, before timers, descriptors and exits are looked at again.
 pub(super) const BUDGET: usize = 1024;
@@ -48,12 +46,7 @@ impl Life {
         }
         let reasons = shared.notice.take(WORK | SIGNALLED);
         if reasons & WORK != 0 {
-            let mut inbox = shared.inbox.lock();
-            if self.incoming.is_empty() {
-                std::mem::swap(&mut inbox.items, &mut self.incoming);
-            } else {
-                self.incoming.append(&mut inbox.items);
-            }
+            self.open_inbox(shared);
         }
         self.open_incoming(shared);
         if self.exiting {
@@ -65,6 +58,22 @@ impl Life {
         }
         self.expire();
         self.rouse_idle();
+    }
+
+    fn open_inbox(&mut self, shared: &Shared) {
+        let mut inbox = shared.inbox.lock();
+        let count = inbox.items.len();
+        self.crowded = count > 1;
+        if self.incoming.is_empty() && self.ready.take_tasks(&mut inbox) {
+            self.stats.posts += count as u64;
+            return;
+        }
+        inbox.others = 0;
+        if self.incoming.is_empty() {
+            std::mem::swap(&mut inbox.items, &mut self.incoming);
+        } else {
+            self.incoming.append(&mut inbox.items);
+        }
     }
 
     /// Sorts what came out of the inbox, up to an exit: what came after that is for the next run.
@@ -81,6 +90,7 @@ impl Life {
                     shared.inbox.lock().exit_asked = false;
                     break;
                 }
+                Item::Event { .. } => unreachable!("an inbox knows events by their handles"),
             }
         }
         if !self.incoming.is_empty() {
@@ -147,35 +157,25 @@ impl Life {
         }
     }
 
-    /// Takes the next callback, or the next tasks, at most `most`, into `calls`. Callbacks count as started: only one
-    /// at a time, for each may take the next one's reasons away. Tasks can't be taken back.
-    pub(super) fn next_calls(&mut self, most: usize, calls: &mut VecDeque<Call>) {
-        while calls.len() < most {
-            match self.ready.pop_if(|entry| calls.is_empty() || matches!(entry, Entry::Task(_))) {
-                Some(Entry::Task(task)) => calls.push_back(Call::Task(task)),
-                Some(Entry::Event { key, stamp }) => {
+    /// The next thing to run, alone. A callback counts as started, so only one at a time is taken: it may take the
+    /// next one's reasons away.
+    pub(super) fn next_call(&mut self) -> Option<Call> {
+        while let Some(item) = self.ready.pop() {
+            match item {
+                Item::Task(task) => {
+                    self.stats.callbacks += 1;
+                    return Some(Call::Task(task));
+                }
+                Item::Event { key, stamp } => {
                     let record = self.events.get(key);
                     if record.flags.has(Flags::QUEUED) && *record.stamp() == stamp {
-                        calls.push_back(Call::Callback(self.start(key)));
-                        break;
+                        return Some(Call::Callback(self.start(key)));
                     }
                 }
-                None => break,
+                Item::Activated(_) | Item::Exit => unreachable!("sorted before they are ready"),
             }
         }
-        self.stats.callbacks += calls.len() as u64;
-    }
-
-    /// Puts back what was taken and did not run.
-    pub(super) fn put_back(&mut self, calls: &mut VecDeque<Call>) {
-        self.stats.callbacks -= calls.len() as u64;
-        while let Some(call) = calls.pop_back() {
-            match call {
-                Call::Task(task) => self.ready.put_back_task(task),
-                // One is taken alone, and runs.
-                Call::Callback(_) => {}
-            }
-        }
+        None
     }
 
     /// Takes the reasons to run an event and counts them.
@@ -190,6 +190,7 @@ impl Life {
         let (function, argument, interest) = (call.function, call.argument, u32::from(call.interest));
         let mut count = activations;
         if activations > 0 {
+            self.crowded |= activations > 1;
             what |= what::ACTIVATED;
             self.stats.activations += u64::from(activations);
             self.stats.merged += u64::from(activations) - 1;
@@ -207,6 +208,7 @@ impl Life {
             self.disarm(key);
         }
         self.out.push(key);
+        self.stats.callbacks += 1;
         self.update_counts(key);
         // What is in the queue is not freed.
         let event = self.events.handle(key).unwrap_or(Handle::from_bits(0));

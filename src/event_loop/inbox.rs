@@ -2,14 +2,17 @@
 
 use super::task::Task;
 use crate::handle::Handle;
+use crate::timer::Key;
 use std::collections::VecDeque;
 
-/// Something for the loop to look at, in the order it came.
+/// Something for the loop to look at or to run, in the order it came.
 pub(super) enum Item {
     /// Run this.
     Task(Task),
     /// This event was activated and is in no queue yet.
     Activated(Handle),
+    /// An event that is ready, unless its stamp has moved on: then the entry is void. Only in the ready queue.
+    Event { key: Key, stamp: u32 },
     /// Leave when everything before this has run.
     Exit,
 }
@@ -18,8 +21,18 @@ pub(super) enum Item {
 #[derive(Default)]
 pub(super) struct Inbox {
     pub(super) items: VecDeque<Item>,
+    /// How many of them are no tasks.
+    pub(super) others: usize,
     /// Which life of the slot's loop this is for; a post to an earlier one finds it changed.
     pub(super) handle: Option<Handle>,
     /// An exit is under way: another one adds nothing to it.
     pub(super) exit_asked: bool,
+}
+
+impl Inbox {
+    #[inline]
+    pub(super) fn push(&mut self, item: Item) {
+        self.others += usize::from(!matches!(item, Item::Task(_)));
+        self.items.push_back(item);
+    }
 }

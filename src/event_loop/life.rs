@@ -47,6 +47,8 @@ pub(super) struct Life {
     pending: u64,
     /// An exit came out of the inbox: nothing new is looked at until what is ready has run.
     pub(super) exiting: bool,
+    /// More came in one round than one thing: the senders are faster than the loop turns.
+    pub(super) crowded: bool,
     /// The round's time.
     pub(super) now: Nanos,
     pub(super) stats: Stats,
@@ -76,6 +78,7 @@ impl Life {
             bound: 0,
             pending: 0,
             exiting: false,
+            crowded: false,
             now,
             stats: Stats::default(),
             graves: Vec::new(),

@@ -115,6 +115,7 @@ impl Shared {
             let mut inbox = self.inbox.lock();
             inbox.handle = None;
             inbox.exit_asked = false;
+            inbox.others = 0;
             let dropped = std::mem::take(&mut inbox.items);
             drop(inbox);
             let Some(mut life) = guard.take() else { return Err(Code::Stale.into()) };

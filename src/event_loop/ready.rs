@@ -1,26 +1,18 @@
 //! What is ready to run: first in, first out within a priority, the most urgent first.
 
+use super::inbox::{Inbox, Item};
 use super::record::PRIORITY;
 use super::task::Task;
+use crate::timer::Key;
 use std::collections::VecDeque;
 
 /// How many priorities there are.
 pub(super) const PRIORITIES: usize = 8;
 
-/// One entry.
-pub(super) enum Entry {
-    Task(Task),
-    /// An event, unless its stamp has moved on: then the entry is void.
-    Event {
-        key: u32,
-        stamp: u32,
-    },
-}
-
 /// See the module.
 #[derive(Default)]
 pub(super) struct Ready {
-    queues: [VecDeque<Entry>; PRIORITIES],
+    queues: [VecDeque<Item>; PRIORITIES],
     /// A bit for each queue that has entries.
     occupied: u8,
     length: usize,
@@ -33,37 +25,70 @@ impl Ready {
     }
 
     pub(super) fn push_task(&mut self, task: Task) {
-        self.count_in(PRIORITY).push_back(Entry::Task(task));
+        self.count_in(PRIORITY).push_back(Item::Task(task));
     }
 
-    pub(super) fn push_event(&mut self, priority: u8, key: u32, stamp: u32) {
-        self.count_in(priority).push_back(Entry::Event { key, stamp });
+    pub(super) fn push_event(&mut self, priority: u8, key: Key, stamp: u32) {
+        self.count_in(priority).push_back(Item::Event { key, stamp });
     }
 
-    /// A task that was taken and did not run, before all others.
-    pub(super) fn put_back_task(&mut self, task: Task) {
-        self.count_in(PRIORITY).push_front(Entry::Task(task));
+    /// The most urgent entry.
+    pub(super) fn pop(&mut self) -> Option<Item> {
+        let priority = self.most_urgent()?;
+        let item = self.queues[priority].pop_front();
+        self.length -= 1;
+        self.note_emptiness(priority);
+        item
     }
 
-    /// The most urgent entry, if it `fits`.
-    pub(super) fn pop_if(&mut self, fits: impl FnOnce(&Entry) -> bool) -> Option<Entry> {
-        if self.occupied == 0 {
-            return None;
+    /// Takes all of the inbox over as it is, if it has nothing but tasks and nothing of their priority waits; false
+    /// if its items must be looked at one by one. How a flood of posts goes through without being moved.
+    pub(super) fn take_tasks(&mut self, inbox: &mut Inbox) -> bool {
+        let tasks = &mut self.queues[usize::from(PRIORITY)];
+        if inbox.others > 0 || !tasks.is_empty() {
+            return false;
         }
-        let priority = self.occupied.trailing_zeros();
-        let queue = &mut self.queues[priority as usize];
-        if !queue.front().is_some_and(fits) {
-            return None;
+        std::mem::swap(tasks, &mut inbox.items);
+        self.length += tasks.len();
+        self.occupied |= u8::from(!tasks.is_empty()) << PRIORITY;
+        true
+    }
+
+    /// Lends the queue to a runner of tasks into `batch`, if a task is next.
+    pub(super) fn lend_tasks(&mut self, batch: &mut VecDeque<Item>) -> bool {
+        let is_next = self.most_urgent() == Some(usize::from(PRIORITY));
+        let tasks = &mut self.queues[usize::from(PRIORITY)];
+        if !is_next || !matches!(tasks.front(), Some(Item::Task(_))) {
+            return false;
         }
-        let entry = queue.pop_front();
-        if queue.is_empty() {
+        std::mem::swap(tasks, batch);
+        self.length -= batch.len();
+        self.note_emptiness(usize::from(PRIORITY));
+        true
+    }
+
+    /// Takes back what is left of what was lent. Nothing came in meanwhile: only the runner's own round puts in.
+    pub(super) fn take_back(&mut self, batch: &mut VecDeque<Item>) {
+        if !batch.is_empty() {
+            self.length += batch.len();
+            self.occupied |= 1 << PRIORITY;
+            let tasks = &mut self.queues[usize::from(PRIORITY)];
+            batch.append(tasks);
+            std::mem::swap(tasks, batch);
+        }
+    }
+
+    fn most_urgent(&self) -> Option<usize> {
+        (self.occupied != 0).then(|| self.occupied.trailing_zeros() as usize)
+    }
+
+    fn note_emptiness(&mut self, priority: usize) {
+        if self.queues[priority].is_empty() {
             self.occupied &= !(1 << priority);
         }
-        self.length -= 1;
-        entry
     }
 
-    fn count_in(&mut self, priority: u8) -> &mut VecDeque<Entry> {
+    fn count_in(&mut self, priority: u8) -> &mut VecDeque<Item> {
         self.length += 1;
         self.occupied |= 1 << priority;
         &mut self.queues[usize::from(priority)]

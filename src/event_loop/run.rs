@@ -1,9 +1,10 @@
 //! Running a loop: wait, then hand out what is ready, until something ends it.
 
 use super::dispatch::{BUDGET, Call, Polled};
+use super::inbox::Item;
 use super::life::Life;
 use super::shared::{BREAK, EXITED, INTERRUPTED, LOOK, Shared};
-use super::task::{Argument, Grave, Task, TaskFn};
+use super::task::{Argument, Callback, Grave, Task, TaskFn};
 use super::{LOOPS, find};
 use crate::error::{Code, Error, Result};
 use crate::handle::Handle;
@@ -15,8 +16,8 @@ use crate::waiting;
 use std::cell::Cell;
 use std::collections::VecDeque;
 
-/// How many tasks are taken under one lock.
-const TASKS_AT_ONCE: usize = 64;
+/// How long a loop that is swamped keeps its hands off the inbox, in pauses: some 200 ns.
+const HOLD_OFF: u32 = 8;
 
 thread_local! {
     static CURRENT: Cell<Option<Handle>> = const { Cell::new(None) };
@@ -115,14 +116,11 @@ pub(crate) fn take(handle: Handle, capacity: usize, put: &mut dyn FnMut(Taken)) 
         }
         life.gather(shared, &mut polled);
         life.polled = Some(polled);
-        let (mut count, mut calls) = (0, VecDeque::new());
+        let mut count = 0;
         while count < capacity {
-            life.next_calls(capacity - count, &mut calls);
-            if calls.is_empty() {
-                break;
-            }
-            count += calls.len();
-            calls.drain(..).for_each(|call| put(call.into()));
+            let Some(call) = life.next_call() else { break };
+            put(call.into());
+            count += 1;
         }
         life.end_round(shared);
         Ok(count)
@@ -156,6 +154,14 @@ enum Look {
     Ready,
     Empty,
     Sleep(Nanos),
+}
+
+/// What is to run next.
+enum Next {
+    Callback(Callback),
+    /// Those that the ready queue lent.
+    Tasks,
+    Nothing,
 }
 
 /// What a round came to.
@@ -295,8 +301,11 @@ struct Run {
     handle: Handle,
     shared: &'static Shared,
     polled: Box<Polled>,
-    /// Taken, and to be run now.
-    calls: VecDeque<Call>,
+    /// Lent by the ready queue, to be run now; and how many of them have.
+    tasks: VecDeque<Item>,
+    tasks_run: u64,
+    /// The last round was.
+    crowded: bool,
 }
 
 impl Run {
@@ -316,7 +325,8 @@ impl Run {
             return Err(Error::new(Code::Busy, "another thread runs the loop"));
         }
         let _ = CURRENT.try_with(|current| current.set(Some(handle)));
-        let mut run = Run { handle, shared, polled: Box::default(), calls: VecDeque::new() };
+        let mut run =
+            Run { handle, shared, polled: Box::default(), tasks: VecDeque::new(), tasks_run: 0, crowded: false };
         shared.owner.store(me, Ordering::Release);
         shared.pulled.store(false, Ordering::Release);
         // It may have been freed before it was claimed.
@@ -335,6 +345,7 @@ impl Run {
     /// Waits until something is ready, at most until `until`, and runs it.
     fn round(&mut self, until: Nanos) -> Result<Round> {
         let shared = self.shared;
+        self.hold_off();
         loop {
             match shared.look() {
                 Look::Interrupted => shared.check_interrupted()?,
@@ -370,7 +381,7 @@ impl Run {
     /// Runs what is ready, up to the round's budget; how much ran.
     fn dispatch(&mut self) -> Result<u32> {
         let shared = self.shared;
-        let mut left = {
+        let left = {
             let mut guard = shared.life.lock();
             let life = guard.as_mut().ok_or(Code::Stale)?;
             life.gather(shared, &mut self.polled);
@@ -379,39 +390,76 @@ impl Run {
         };
         let mut ran = 0;
         loop {
-            self.take_calls(left)?.into_iter().for_each(Grave::close);
-            if self.calls.is_empty() {
-                return Ok(ran);
-            }
-            while let Some(call) = self.calls.pop_front() {
-                match call {
-                    Call::Task(task) => task.run(),
-                    Call::Callback(callback) => callback.run(),
+            let (next, graves) = self.next(left > ran)?;
+            graves.into_iter().for_each(Grave::close);
+            match next {
+                Next::Callback(callback) => {
+                    callback.run();
+                    ran += 1;
                 }
-                ran += 1;
-                left -= 1;
-                if shared.breaks() {
-                    break;
-                }
+                Next::Tasks => ran += self.run_tasks(left - ran),
+                Next::Nothing => return Ok(ran.try_into().unwrap_or(u32::MAX)),
             }
         }
     }
 
-    /// Takes what to run next, at most `most`; with nothing more, the round is over. The owners of events that were
+    /// Takes what to run next, if `more` is to run; with nothing, the round is over. The owners of events that were
     /// freed meanwhile are the caller's to tell.
-    fn take_calls(&mut self, most: usize) -> Result<Vec<Grave>> {
+    fn next(&mut self, more: bool) -> Result<(Next, Vec<Grave>)> {
         let shared = self.shared;
         let mut guard = shared.life.lock();
         let life: &mut Life = guard.as_mut().ok_or(Code::Stale)?;
         life.come_back();
-        life.put_back(&mut self.calls);
-        if !shared.breaks() {
-            life.next_calls(most.min(TASKS_AT_ONCE), &mut self.calls);
-        }
-        if self.calls.is_empty() {
+        life.ready.take_back(&mut self.tasks);
+        life.stats.callbacks += std::mem::take(&mut self.tasks_run);
+        let next = if !more || shared.breaks() {
+            Next::Nothing
+        } else if life.ready.lend_tasks(&mut self.tasks) {
+            Next::Tasks
+        } else {
+            match life.next_call() {
+                Some(Call::Callback(callback)) => Next::Callback(callback),
+                // One behind void entries: it is next now.
+                Some(Call::Task(task)) => {
+                    self.tasks.push_back(Item::Task(task));
+                    life.stats.callbacks -= 1;
+                    Next::Tasks
+                }
+                None => Next::Nothing,
+            }
+        };
+        if matches!(next, Next::Nothing) {
             life.end_round(shared);
+            self.crowded = life.crowded;
         }
-        Ok(std::mem::take(&mut life.graves))
+        Ok((next, std::mem::take(&mut life.graves)))
+    }
+
+    /// Runs the tasks that were lent, at most `most`, up to what is no task. No lock is held or needed: a task, once
+    /// posted, can't be taken back.
+    fn run_tasks(&mut self, most: usize) -> usize {
+        let mut ran = 0;
+        while ran < most && matches!(self.tasks.front(), Some(Item::Task(_))) {
+            if let Some(Item::Task(task)) = self.tasks.pop_front() {
+                task.run();
+            }
+            ran += 1;
+            if self.shared.breaks() {
+                break;
+            }
+        }
+        self.tasks_run += ran as u64;
+        ran
+    }
+
+    /// Lets more come in when things come faster than the loop turns: it would take them one by one, and each time the
+    /// senders and it would fight for the inbox.
+    fn hold_off(&mut self) {
+        if std::mem::take(&mut self.crowded) {
+            for _ in 0..HOLD_OFF {
+                std::hint::spin_loop();
+            }
+        }
     }
 
     /// The run is over: uses up what asked for it, and runs what was left for this moment, last in, first out.

@@ -167,7 +167,7 @@ impl Shared {
                 self.notice.ring(EXITED)
             } else {
                 inbox.exit_asked = true;
-                inbox.items.push_back(Item::Exit);
+                inbox.push(Item::Exit);
                 self.ring_for_inbox()
             }
         };
@@ -183,6 +183,7 @@ impl Shared {
         let is_it = |item: &Item| matches!(item, Item::Activated(activated) if *activated == event);
         if let Some(index) = inbox.items.range(newest..).position(is_it) {
             inbox.items.remove(newest + index);
+            inbox.others -= 1;
         }
         if inbox.items.is_empty() {
             // Inside the lock: whoever puts something in later rings again.
@@ -196,7 +197,7 @@ impl Shared {
             if !fits(&inbox) {
                 return Err(Code::Stale.into());
             }
-            inbox.items.push_back(item);
+            inbox.push(item);
             self.ring_for_inbox()
         };
         self.finish_ring(wake);
