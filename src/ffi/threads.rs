@@ -347,13 +347,13 @@ pub extern "C" fn thread_sleep(time: pirn_ns) -> c_int {
 
 /// Writes a thread's stack to fd as text, innermost first, one frame a line with its function's name.
 ///
-/// Another thread is looked at by a signal (a real-time one that nobody else handles), which its system calls are
-/// restarted after, where the system restarts them.
+/// Another thread is looked at by a signal (a real-time one that nobody else handles), which its system calls
+/// are restarted after, where the system restarts them.
 ///
 /// Thread: any; the thread itself too.
 /// Owns: nothing; fd stays open.
-/// Returns: PIRN_OK; PIRN_ESTATE it is not running; PIRN_ESYS fd can't be written to, or the thread can't be looked at;
-/// PIRN_EHANDLE; PIRN_ESTALE; PIRN_EBUSY inside a key or merge function.
+/// Returns: PIRN_OK; PIRN_ESTATE it is not running; PIRN_ESYS fd can't be written to, or the thread can't be
+///   looked at; PIRN_EHANDLE; PIRN_ESTALE; PIRN_EBUSY inside a key or merge function.
 /// Since: 0.1
 #[unsafe(no_mangle)]
 pub extern "C" fn thread_trace(t: *mut pirn_thread, fd: c_int) -> c_int {
@@ -535,17 +535,20 @@ pub unsafe extern "C" fn thread_locals_get(key: *const c_char, out: *mut pirn_va
     })
 }
 
-/// Says that the caller is about to wait, outside the library, until holder does something: lets go of a lock of the
-/// caller's own. Cycles of waits that go through it are found then.
+/// Says that the caller is about to wait, outside the library, until holder does something.
 ///
-/// Call it when the lock was found taken, and pirn_wait_end when it is had; a thread has one such wait at a time, and
-/// no other wait of this library meanwhile. A wait that was begun can't be failed any more, so in a cycle with it
-/// another one gets PIRN_EDEADLK, also a call that its receiver has begun to handle, if there is no other.
+/// Holder has a lock of the callers' own, say. Cycles of waits that go through it are found then.
+///
+/// Call it when the lock was found taken, and pirn_wait_end when it is had; a thread has one such wait at a
+/// time, and no other wait of this library meanwhile. A wait that was begun can't be failed any more, so in a
+/// cycle with it another one gets PIRN_EDEADLK, also a call that its receiver has begun to handle, if there is
+/// no other.
 ///
 /// Thread: any.
 /// Owns: nothing.
-/// Returns: PIRN_OK; PIRN_EDEADLK waiting would never end, nothing was begun; PIRN_ESTATE a wait was begun and not
-/// ended; PIRN_EDEAD holder is dead; PIRN_EHANDLE; PIRN_ESTALE; PIRN_EBUSY inside a key or merge function.
+/// Returns: PIRN_OK; PIRN_EDEADLK waiting would never end, nothing was begun; PIRN_ESTATE a wait was begun and
+///   not ended; PIRN_EDEAD holder is dead; PIRN_EHANDLE; PIRN_ESTALE; PIRN_EBUSY inside a key or merge
+///   function.
 /// Since: 0.1
 #[unsafe(no_mangle)]
 pub extern "C" fn pirn_wait_begin(holder: *mut pirn_thread) -> c_int {
@@ -554,7 +557,7 @@ pub extern "C" fn pirn_wait_begin(holder: *mut pirn_thread) -> c_int {
 
 /// The caller waits no longer, whether it has got what it waited for or not.
 ///
-/// Thread: the one that called pirn_wait_begin.
+/// Thread: own; the one that called pirn_wait_begin.
 /// Owns: nothing.
 /// Returns: PIRN_OK; PIRN_ESTATE no wait was begun.
 /// Since: 0.1
