@@ -42,7 +42,8 @@
 (defun cycle-of (wait)
   "The waits of the circle that WAIT would close, itself first; nil if it closes none."
   (loop for link = wait then (thread-wait (wait-target link))
-        while link
+        ;; Another circle may lie behind, one that a timeout will break.
+        while (and link (not (member link cycle)))
         collect link into cycle
         when (eq (wait-target link) (wait-thread wait))
           return cycle))
