@@ -167,6 +167,56 @@ static void test_blocked_are_served_in_order(void) {
     server_end(s);
 }
 
+/* There is room again, and somebody waits for it: whoever comes now comes after him. */
+static void test_nobody_jumps_the_line(void) {
+    for (size_t limit = 1; limit <= 16; limit++) {
+        server *s = server_hold("queue", limit);
+        CHECK_EQ(thread_try_send_async(s->thread, PIRN_INT(ORDER_HOLD)), 0);
+        for (size_t i = 1; i < limit; i++) CHECK_EQ(thread_try_send_async(s->thread, PIRN_INT(1)), 0);
+        blocked first = { .to = s, .number = 50, .timeout = PIRN_FOREVER };
+        pthread_t id = check_thread(send_one, &first);
+        WAIT_FOR(stats_of(s->thread).blocked_senders == 1);
+        gate_open(&s->go);
+        gate_pass(&s->held);                      /* one has been taken */
+        int code = thread_try_send_async(s->thread, PIRN_INT(60));
+        CHECK(code == 0 || code == PIRN_EAGAIN);
+        gate_open(&s->go);
+        pthread_join(id, NULL);
+        CHECK_EQ(first.code, 0);
+        CHECK_EQ(thread_stop(s->thread), 0);
+        CHECK_EQ(thread_join(s->thread, PIRN_SEC(20), NULL), 0);
+        int at_50 = -1, at_60 = -1;
+        for (int i = 0; i < GET(s->count); i++) {
+            if (s->seen[i] == 50) at_50 = i;
+            if (s->seen[i] == 60) at_60 = i;
+        }
+        CHECK(at_50 >= 0);
+        CHECK_EQ(at_60 >= 0, code == 0);
+        if (code == 0) CHECK(at_50 < at_60);
+        CHECK_LE(stats_of(s->thread).peak, limit);
+        server_end(s);
+    }
+}
+
+/* A blocked sender gets in as soon as there is room, also while the receiver stays busy with what it has in hand. */
+static void test_let_in_while_it_is_busy(void) {
+    for (size_t limit = 1; limit <= 16; limit += 5) {
+        server *s = server_hold("queue", limit);
+        CHECK_EQ(thread_try_send_async(s->thread, PIRN_INT(ORDER_HOLD)), 0);
+        for (size_t i = 1; i < limit; i++) CHECK_EQ(thread_try_send_async(s->thread, PIRN_INT(1)), 0);
+        blocked first = { .to = s, .number = 50, .timeout = PIRN_FOREVER };
+        pthread_t id = check_thread(send_one, &first);
+        WAIT_FOR(stats_of(s->thread).blocked_senders == 1);
+        gate_open(&s->go);
+        gate_pass(&s->held);
+        pthread_join(id, NULL);                   /* the receiver is in its handler, and stays there */
+        CHECK_EQ(first.code, 0);
+        CHECK_EQ(stats_of(s->thread).queued, limit);
+        gate_open(&s->go);
+        server_end(s);
+    }
+}
+
 /* The first in the line gives up: its place goes to the next, its message never comes. */
 static void test_one_gives_up(void) {
     server *s = server_hold("queue", 1);
@@ -414,6 +464,8 @@ int main(void) {
     TEST(test_exact_while_it_handles);
     TEST(test_never_exceeded);
     TEST(test_blocked_are_served_in_order);
+    TEST(test_nobody_jumps_the_line);
+    TEST(test_let_in_while_it_is_busy);
     TEST(test_one_gives_up);
     TEST(test_within);
     TEST(test_new_and_full);
