@@ -107,36 +107,38 @@ impl Timers {
     }
 
     /// Arms `key`, or moves it: due at `deadline`, after all that are due then already.
+    #[inline]
     pub(crate) fn arm(&mut self, nodes: &mut impl Nodes, key: Key, deadline: Nanos) {
         self.order += 1;
+        let order = self.order;
         let node = nodes.node(key);
-        let earlier_place = node.place;
-        if in_wheel(earlier_place) && deadline >= node.deadline {
-            let before = std::mem::replace(&mut node.deadline, deadline);
-            node.order = self.order;
+        let (place, before) = (node.place, node.deadline);
+        node.deadline = deadline;
+        node.order = order;
+        if in_wheel(place) && deadline >= before {
             self.forget_next(before);
             return;
         }
-        if earlier_place == NOWHERE {
+        if place == NOWHERE {
             self.armed += 1;
         } else {
-            self.unlink(nodes, key);
+            self.unlink(nodes, key, before);
         }
-        let node = nodes.node(key);
-        node.deadline = deadline;
-        node.order = self.order;
         self.insert(nodes, key);
     }
 
-    /// Disarms `key`; false if it was not armed.
-    pub(crate) fn disarm(&mut self, nodes: &mut impl Nodes, key: Key) -> bool {
-        if !nodes.node(key).is_armed() {
-            return false;
+    /// Disarms `key`; when it would have been due, if it was armed.
+    #[inline]
+    pub(crate) fn disarm(&mut self, nodes: &mut impl Nodes, key: Key) -> Option<Nanos> {
+        let node = nodes.node(key);
+        if !node.is_armed() {
+            return None;
         }
-        self.unlink(nodes, key);
+        let deadline = node.deadline;
+        self.unlink(nodes, key, deadline);
         nodes.node(key).place = NOWHERE;
         self.armed -= 1;
-        true
+        Some(deadline)
     }
 
     /// The next timer that is due at `now`, disarmed, in the order of the deadlines.
@@ -189,6 +191,7 @@ impl Timers {
         stale
     }
 
+    #[inline]
     fn insert(&mut self, nodes: &mut impl Nodes, key: Key) {
         let node = nodes.node(key);
         let (deadline, order) = (node.deadline, node.order);
@@ -210,12 +213,15 @@ impl Timers {
         self.wheel_next = self.wheel_next.map(|next| next.min(deadline));
     }
 
-    fn unlink(&mut self, nodes: &mut impl Nodes, key: Key) {
-        let Node { deadline, previous, next, place, .. } = *nodes.node(key);
+    /// Takes `key`, which was due at `deadline`, out of where it is.
+    #[inline]
+    fn unlink(&mut self, nodes: &mut impl Nodes, key: Key, deadline: Nanos) {
+        let node = nodes.node(key);
+        let (previous, next, place) = (node.previous, node.next, node.place);
         if place == NEAR {
+            // Its entry in the heap is stale: the place, or the order, is another one from here on.
+            node.place = NOWHERE;
             self.stale += 1;
-            // The caller changes the node's place or order, which is what makes the entry stale.
-            nodes.node(key).place = NOWHERE;
             self.sweep(nodes);
             return;
         }
@@ -305,7 +311,7 @@ impl Timers {
                 if bucket_of(tick_of(deadline), self.horizon) == (level, slot) {
                     earliest = earliest.min(deadline);
                 } else {
-                    self.unlink(nodes, key);
+                    self.unlink(nodes, key, deadline);
                     self.insert(nodes, key);
                 }
                 key = next;
@@ -384,7 +390,7 @@ mod tests {
                     Step::Disarm(key) => {
                         let before = model.len();
                         model.retain(|_, armed| *armed != Key::from(key));
-                        prop_assert_eq!(timers.disarm(&mut nodes, key.into()), model.len() < before);
+                        prop_assert_eq!(timers.disarm(&mut nodes, key.into()).is_some(), model.len() < before);
                     }
                     Step::Pass(by) => {
                         now = now.saturating_add(by);

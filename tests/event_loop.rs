@@ -199,8 +199,9 @@ fn a_signal_in_the_same_wait() {
     event.add(None).unwrap();
     thread::spawn(|| {
         thread::sleep(10 * MS);
+        let me = std::process::id() as i32;
         // SAFETY: kill has no preconditions.
-        unsafe { libc::kill(libc::getpid(), libc::SIGUSR1) };
+        unsafe { libc::kill(me, libc::SIGUSR1) };
     });
     assert_eq!(event_loop.run().unwrap(), End::Empty);
 }

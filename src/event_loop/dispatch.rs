@@ -4,11 +4,12 @@ use super::activation;
 use super::inbox::Item;
 use super::life::Life;
 use super::record::{Flags, Kind};
+use super::records::Place;
 use super::shared::{EXITED, SIGNALLED, Shared, WORK};
 use super::task::{Callback, Task};
 use crate::handle::Handle;
 use crate::sync::atomic::Ordering;
-use crate::sys::clock::{after, now};
+use crate::sys::clock::{Nanos, after, now};
 use crate::sys::poller::{Buffer, Readiness};
 use crate::timer::Key;
 use crate::what;
@@ -100,7 +101,7 @@ impl Life {
 
     fn queue_activated(&mut self, event: Handle) {
         // Freed, removed, or of a loop that lived here before: then there is nothing to do.
-        if let Ok(Some(key)) = self.events.key(event) {
+        if let Ok(Some(key)) = Place::find(event).and_then(|place| self.events.key(place)) {
             if activation::is_active(self.events.word(key)) {
                 self.queue(key, 0);
             }
@@ -246,10 +247,27 @@ impl Life {
                     // It lives: every free holds this lock.
                     let _ = self.free(event, key);
                 }
-            } else if record.kind.persists() && record.is_watched() && period > 0 {
-                // Its timeout is one of idleness: it begins anew after each callback.
-                self.arm(key, after(period));
+            } else {
+                self.wind_idle_timeout(key, period);
             }
+        }
+    }
+
+    /// Those that were taken are out until the taker comes back; but a wait comes first, and must know of their
+    /// timeouts.
+    pub(super) fn wind_idle_timeouts(&mut self) {
+        for index in 0..self.out.len() {
+            let key = self.out[index];
+            let period = self.events.get(key).period;
+            self.wind_idle_timeout(key, period);
+        }
+    }
+
+    /// A descriptor's timeout is one of idleness: it begins anew after each callback.
+    fn wind_idle_timeout(&mut self, key: Key, period: Nanos) {
+        let record = self.events.get(key);
+        if period > 0 && record.kind.persists() && record.is_watched() {
+            self.arm(key, after(period));
         }
     }
 

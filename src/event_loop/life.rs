@@ -4,7 +4,7 @@ use super::dispatch::Polled;
 use super::inbox::Item;
 use super::ready::Ready;
 use super::record::{Call, Flags, Kind, Record};
-use super::records::{self, Records};
+use super::records::{Place, Records};
 use super::shared::Shared;
 use super::signals::Signals;
 use super::stats::Stats;
@@ -211,13 +211,13 @@ impl Life {
 
     #[inline]
     pub(super) fn disarm(&mut self, key: Key) -> bool {
-        let was_armed = self.timers.disarm(&mut self.events, key);
-        if was_armed && !self.is_run() && self.events.get(key).node.deadline() <= self.shared.next_deadline() {
+        let Some(deadline) = self.timers.disarm(&mut self.events, key) else { return false };
+        if deadline <= self.shared.next_deadline() && !self.is_run() {
             // A wait must not promise what was called off.
             let next = self.next_deadline();
             self.set_deadline(next);
         }
-        was_armed
+        true
     }
 
     /// When the next timer is due. For pull calls it is looked up more exactly; a run may wake once too often instead.
@@ -249,6 +249,9 @@ impl Life {
         let word = self.events.word(key);
         let was_active = activation::is_active(word);
         let was_queued = self.events.get(key).flags.has(Flags::QUEUED);
+        if !was_active && !was_queued {
+            return was_armed;
+        }
         if was_active {
             // Activations that nothing will run for are counted all the same.
             self.stats.activations += u64::from(activation::take(word));
@@ -258,12 +261,12 @@ impl Life {
                 self.shared.call_off(event);
             }
         }
-        let record = self.events.get(key);
         if was_queued {
+            let record = self.events.get(key);
             *record.reasons() = 0;
             record.leave_queue();
         }
-        was_armed || was_active || was_queued
+        true
     }
 
     fn watch_target(&mut self, key: Key) -> Result<()> {
@@ -316,15 +319,16 @@ impl Life {
     #[inline]
     pub(super) fn update_counts(&mut self, key: Key) {
         let record = self.events.get(key);
-        let (pends, holds) = (record.pends(), record.should_hold());
-        if pends != record.flags.has(Flags::PENDS) {
-            record.flags.set(Flags::PENDS, pends);
-            self.pending = if pends { self.pending + 1 } else { self.pending - 1 };
+        let (before, now) = record.recount();
+        if now == before {
+            return;
         }
-        let record = self.events.get(key);
-        if holds != record.flags.has(Flags::HOLDS) {
-            record.flags.set(Flags::HOLDS, holds);
-            self.change_holds(holds);
+        let changed = |flag| now.has(flag) != before.has(flag);
+        if changed(Flags::PENDS) {
+            self.pending = if now.has(Flags::PENDS) { self.pending + 1 } else { self.pending - 1 };
+        }
+        if changed(Flags::HOLDS) {
+            self.change_holds(now.has(Flags::HOLDS));
         }
     }
 
@@ -346,10 +350,19 @@ impl Life {
 /// The event in its loop's life, while the lock keeps it alive.
 #[inline]
 pub(super) fn with_event<R>(event: Handle, body: impl FnOnce(&mut Life, Key) -> Result<R>) -> Result<R> {
-    let shared = LOOPS.slot(records::home(event)?).ok_or(Code::Stale)?.body();
-    // Every free of an event of this loop holds this lock; so what lives there now lives until the end.
-    shared.with_any(|life| match life.events.key(event)? {
+    let place = Place::find(event)?;
+    let Some(home) = LOOPS.slot(place.home()) else {
+        place.check()?;
+        return Err(Code::Stale.into());
+    };
+    let visited = home.body().with_any(|life| match life.events.key(place)? {
+        // Every free of an event of this loop holds this lock; so it lives until the end.
         Some(key) => body(life, key),
         None => Err(Code::Stale.into()),
-    })
+    });
+    match visited {
+        // The loop is gone or the child's parent's; but the handle may be wrong in itself.
+        Err(error) => place.check().and(Err(error)),
+        done => done,
+    }
 }

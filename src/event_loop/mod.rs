@@ -4,7 +4,7 @@
 //! A loop is two parts. [`shared::Shared`] is what any thread may touch at any time: the notice, the inbox, a few
 //! numbers. [`life::Life`] is what a living loop has, under its lock: records of the events, timers, descriptors, and
 //! what is ready. The loop's thread *waits* (a leaf that holds nothing) and *takes* (never blocks, never calls back);
-//! [`run`] is the thin loop over the two.
+//! [`mod@run`] is the thin loop over the two.
 //!
 //! ```text
 //! add_event_activate ── slot's word (activation) ──┐
@@ -51,6 +51,7 @@ use activation::Activation;
 use inbox::Item;
 use life::{Life, with_event};
 use record::{Call, Flags, Kind, Record};
+use records::Place;
 use std::ffi::c_void;
 use std::os::fd::RawFd;
 
@@ -336,22 +337,18 @@ pub(crate) fn add_interval(event: Handle, period: Nanos) -> Result<()> {
 
 /// Is it an event?
 pub(crate) fn check_event(event: Handle) -> Result<()> {
-    records::home(event).map(|_| ())
+    Place::find(event)?.check()
 }
 
 /// Has the event's callback run on the loop's thread, now.
 #[inline]
 pub(crate) fn activate(event: Handle) -> Result<()> {
-    match activation::activate(records::word(event)?, event)? {
-        Activation::Merged => Ok(()),
-        Activation::First => put_activated(event),
-    }
-}
-
-/// Tells the loop of an event that was marked as active just now. One that was freed since needs no more.
-fn put_activated(event: Handle) -> Result<()> {
-    if let Some(slot) = records::home(event).ok().and_then(|home| LOOPS.slot(home)) {
-        slot.body().put_anyway(Item::Activated(event));
+    let place = Place::find(event)?;
+    if activation::activate(place.word(), event)? == Activation::First {
+        // Of an event that was freed since, another's loop may hear; it finds out.
+        if let Some(slot) = LOOPS.slot(place.home()) {
+            slot.body().put_anyway(Item::Activated(event));
+        }
     }
     Ok(())
 }

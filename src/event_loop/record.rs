@@ -58,16 +58,14 @@ impl Flags {
     /// It counts among those that are pending.
     pub(super) const PENDS: Flags = Flags(64);
 
+    #[inline]
     pub(super) fn has(self, flag: Flags) -> bool {
         self.0 & flag.0 != 0
     }
 
+    #[inline]
     pub(super) fn set(&mut self, flag: Flags, on: bool) {
-        if on {
-            self.0 |= flag.0;
-        } else {
-            self.0 &= !flag.0;
-        }
+        self.0 = if on { self.0 | flag.0 } else { self.0 & !flag.0 };
     }
 }
 
@@ -142,14 +140,21 @@ impl Record {
     }
 
     /// Is there anything that will make it run? An activation that only its slot's word knows of yet apart.
+    #[inline]
     pub(super) fn pends(&self) -> bool {
         self.is_watched() || self.flags.has(Flags::QUEUED) || self.node.is_armed()
     }
 
-    /// Should it keep the loop running?
-    pub(super) fn should_hold(&self) -> bool {
-        let waits = self.pends() || self.flags.has(Flags::ADDED);
-        waits && !self.flags.has(Flags::UNREFERENCED) && !self.flags.has(Flags::FREED)
+    /// Notes whether it pends and whether it should keep the loop running; the flags before and now.
+    #[inline]
+    pub(super) fn recount(&mut self) -> (Flags, Flags) {
+        let before = self.flags;
+        let pends = self.pends();
+        let waits = pends || before.has(Flags::ADDED);
+        let counts = !before.has(Flags::UNREFERENCED) && !before.has(Flags::FREED);
+        self.flags.set(Flags::PENDS, pends);
+        self.flags.set(Flags::HOLDS, waits && counts);
+        (before, self.flags)
     }
 }
 

@@ -47,16 +47,35 @@ unsafe impl Zeroes for Cold {}
 static EVENTS: Table<Body> = Table::of_zeroes(Kind::Event);
 static CALLS: Chunks<Cold> = Chunks::of_zeroes();
 
-/// The slot's word of an event that may be freed, if it was ever made.
-#[inline]
-pub(super) fn word(event: Handle) -> Result<&'static AtomicU64> {
-    Ok(EVENTS.find(event)?.word())
+/// An event's slot: found once, checked again wherever it matters.
+#[derive(Clone, Copy)]
+pub(super) struct Place {
+    event: Handle,
+    slot: &'static Slot<Body>,
 }
 
-/// The loop's slot of an event that lives, or lived a moment ago.
-#[inline]
-pub(super) fn home(event: Handle) -> Result<u32> {
-    Ok(EVENTS.get(event)?.body().home.load(Ordering::Acquire))
+impl Place {
+    /// Where the event lives or lived, if its slot was ever made.
+    #[inline]
+    pub(super) fn find(event: Handle) -> Result<Self> {
+        Ok(Self { event, slot: EVENTS.find(event)? })
+    }
+
+    /// Does it live?
+    #[inline]
+    pub(super) fn check(self) -> Result<()> {
+        self.slot.check(self.event)
+    }
+
+    pub(super) fn word(self) -> &'static AtomicU64 {
+        self.slot.word()
+    }
+
+    /// The loop's slot of whoever lives here, or lived a moment ago.
+    #[inline]
+    pub(super) fn home(self) -> u32 {
+        self.slot.body().home.load(Ordering::Acquire)
+    }
 }
 
 /// Keeps the table as it is, around a fork.
@@ -91,10 +110,11 @@ impl Records {
         self.used
     }
 
-    /// Is this a living event of this loop? Then its key.
-    pub(super) fn key(&self, event: Handle) -> Result<Option<Key>> {
-        let slot = EVENTS.get(event)?;
-        Ok((slot.body().home.load(Ordering::Acquire) == self.loop_slot).then_some(event.slot()))
+    /// The key of an event of this loop; `None` if it is another's by now.
+    #[inline]
+    pub(super) fn key(&self, place: Place) -> Result<Option<Key>> {
+        place.check()?;
+        Ok((place.home() == self.loop_slot).then_some(place.event.slot()))
     }
 
     /// The record of a key of this loop.
@@ -219,6 +239,10 @@ mod tests {
         (Record { period: number.into(), ..Record::user() }, Call { interest: number, ..Call::default() })
     }
 
+    fn key(records: &Records, event: Handle) -> Key {
+        records.key(Place::find(event).expect("made")).expect("alive").expect("this loop's")
+    }
+
     proptest! {
         /// Two loops that make and free at once each find their own, and no slot is given twice.
         #[test]
@@ -233,7 +257,7 @@ mod tests {
                     prop_assert!(model.insert(handle.bits(), number as u16).is_none());
                 } else {
                     let handle = Handle::from_bits(*pick.get(&model.keys().copied().collect::<Vec<_>>()));
-                    let key = records.key(handle).expect("alive").expect("this loop's");
+                    let key = key(records, handle);
                     records.end(handle).expect("alive");
                     prop_assert_eq!(Some(records.remove(key).interest), model.remove(&handle.bits()));
                 }
@@ -243,7 +267,7 @@ mod tests {
                 prop_assert_eq!(records.keys().len(), model.len());
                 for (&bits, &number) in model {
                     let handle = Handle::from_bits(bits);
-                    let key = records.key(handle).expect("alive").expect("this loop's");
+                    let key = key(records, handle);
                     prop_assert_eq!(records.get(key).period, number.into());
                     prop_assert_eq!(records.call(key).interest, number);
                     records.end(handle).expect("alive");

@@ -122,6 +122,7 @@ pub(crate) fn take(handle: Handle, capacity: usize, put: &mut dyn FnMut(Taken)) 
             put(call.into());
             count += 1;
         }
+        life.wind_idle_timeouts();
         life.end_round(shared);
         Ok(count)
     })?;

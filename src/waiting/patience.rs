@@ -81,7 +81,7 @@ impl Probe {
     }
 
     fn is_due(&self, wait: u32) -> bool {
-        wait.wrapping_sub(self.next.load(Ordering::Relaxed)).cast_signed() >= 0
+        wait.wrapping_sub(self.next.load(Ordering::Relaxed)) as i32 >= 0
     }
 
     fn put_off(&self, wait: u32) {
