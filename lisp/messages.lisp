@@ -168,14 +168,14 @@ The status, and the text if it is a failure; +EAGAIN+ means that there is no roo
   (with-standard-io-syntax
     (read-from-string (prin1-to-string object))))
 
-(defun letter (message copy &rest options)
-  "A parcel with MESSAGE, or a copy of it."
-  (apply #'make-parcel (if copy (copy-of message) message) options))
+(defun content (message copy)
+  "What is sent for MESSAGE: itself or, with COPY, a copy."
+  (if copy (copy-of message) message))
 
 (defun send-async (thread message &key copy)
   "Send MESSAGE to THREAD, which gets the object itself, or with COPY what it reads back as.
 While THREAD's mailbox is full, the sender waits."
-  (let ((parcel (letter message copy)))
+  (let ((parcel (make-parcel (content message copy))))
     (multiple-value-bind (status text) (post thread parcel)
       (cond ((null text))
             ((= status pirn-c:+eagain+)
@@ -195,7 +195,7 @@ A condition that leaves that function is signalled here, the very object. TIMED-
 TIMEOUT seconds, THREAD-DEAD when THREAD ends first, INTERRUPTED when this thread is killed, DEADLOCK
 when THREAD waits, itself or over others, for this thread."
   (let* ((wait (make-wait :call thread))
-         (parcel (letter message copy :caller wait)))
+         (parcel (make-parcel (content message copy) :caller wait)))
     (await wait timeout
            (lambda (wait)
              (declare (ignore wait))
@@ -207,7 +207,7 @@ when THREAD waits, itself or over others, for this thread."
 (defun send-later (thread seconds message &key repeat copy)
   "Send MESSAGE to THREAD after SECONDS, and with REPEAT every so many seconds from then on.
 Returns a ticket for CANCEL-LATER."
-  (let ((parcel (letter message copy :repeats repeat))
+  (let ((parcel (make-parcel (content message copy) :repeats repeat))
         (delay (nanoseconds seconds)))
     (multiple-value-bind (ticket code text)
         (with-lock ((thread-lock thread))
@@ -258,11 +258,13 @@ Returns a ticket for CANCEL-LATER."
 (defun deal-with (parcel thread handle)
   "Call HANDLE with the message in PARCEL, and answer those who wait."
   (let ((values '())
-        (condition (death-of thread)))  ; what it comes to if HANDLE is left by a throw
+        (condition nil)
+        (returned nil))
     (unwind-protect
-         (setf (values values condition) (funcall handle (parcel-message parcel)))
+         (setf (values values condition) (funcall handle (parcel-message parcel))
+               returned t)
       (dolist (wait (parcel-callers parcel))
-        (end-wait wait values condition)))
+        (end-wait wait values (if returned condition (death-of thread)))))
     (when (and condition (null (parcel-callers parcel)))
       (format *error-output* "~&;; ~a failed to handle a message: ~a~%"
               (thread-name thread) condition))))

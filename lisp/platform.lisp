@@ -20,6 +20,12 @@
   #+ecl `(mp:with-restored-interrupts ,@body)
   #-(or sbcl ecl) `(progn ,@body))
 
+(defun acquire (lock)
+  "Acquire LOCK. Who holds it is about to let go of it, so it is tried a few times before we sleep."
+  (loop repeat 100
+        thereis (bt:acquire-lock lock nil)
+        finally (return (bt:acquire-lock lock))))
+
 (defmacro with-lock ((lock) &body body)
   "Run BODY, which must be short and must not wait, holding LOCK.
 Interruptions are put off, or one of them could ask for the lock it stands on."
@@ -27,7 +33,7 @@ Interruptions are put off, or one of them could ask for the lock it stands on."
   (let ((held (gensym "LOCK")))
     `(let ((,held ,lock))
        (uninterruptibly
-         (bt:acquire-lock ,held)
+         (acquire ,held)
          (unwind-protect (progn ,@body)
            (bt:release-lock ,held))))))
 

@@ -6,27 +6,30 @@
 
 (in-package :pirn)
 
-(defconstant +place-bits+ 24
-  "How many low bits of an id are the place: 16 million objects at a time.")
+(eval-when (:compile-toplevel :load-toplevel :execute)
+  (defconstant +place-bits+ 24
+    "How many low bits of an id are the place: 16 million objects at a time."))
 
 (deftype id () '(unsigned-byte 62))
+(deftype place () '(unsigned-byte #.+place-bits+))
 
 (defstruct (registry (:copier nil) (:predicate nil))
   "Objects under ids. Its owner's lock guards it."
   (objects (make-array 16 :initial-element nil) :type simple-vector)
   ;; The ids of the objects; in a free place, the next free place or nil.
   (ids (make-array 16 :initial-element nil) :type simple-vector)
-  (free nil :type (or null fixnum))
-  (fill 0 :type fixnum)
-  (serial 0 :type fixnum))
+  (free nil :type (or null place))
+  (fill 0 :type place)
+  (serial 0 :type (unsigned-byte #.(- 62 +place-bits+))))
 
-(declaim (inline place-of))
+(declaim (inline place-of registered))
 (defun place-of (id)
   (declare (type id id))
   (ldb (byte +place-bits+ 0) id))
 
 (defun free-place (registry)
   "A place of REGISTRY that nothing has."
+  (declare (optimize speed))
   (with-accessors ((objects registry-objects) (ids registry-ids)
                    (free registry-free) (fill registry-fill))
       registry
@@ -41,7 +44,8 @@
 
 (defun register (registry object)
   "Keep OBJECT in REGISTRY; its id."
-  (let* ((place (free-place registry))
+  (declare (optimize speed))
+  (let* ((place (the place (free-place registry)))
          (id (logior (ash (incf (registry-serial registry)) +place-bits+) place)))
     (setf (svref (registry-objects registry) place) object
           (svref (registry-ids registry) place) id)))
@@ -56,6 +60,7 @@
 
 (defun unregister (registry id)
   "Forget the object with ID; the object, or nil when there was none."
+  (declare (type id id) (optimize speed))
   (let ((object (registered registry id))
         (place (place-of id)))
     (when object

@@ -111,8 +111,9 @@ didn't get what it waited for."
            (interruptibly
              (bt:wait-on-semaphore (wait-over wait) :timeout timeout)))
       ;; If nothing has ended it, the time is over, or an unwind takes us out of here.
-      (end-wait wait '() (make-condition 'timed-out :code pirn-c:+etimedout+
-                                                    :text "The time is over."))
+      (unless (wait-ended wait)
+        (end-wait wait '() (make-condition 'timed-out :code pirn-c:+etimedout+
+                                                      :text "The time is over.")))
       (when (wait-condition wait)
         (funcall withdraw wait))))
   (if (wait-condition wait)
