@@ -5,6 +5,7 @@
  * words; the message was not sent. The other service never notices, and gets its answer.
  */
 #include <pirn.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,6 +16,7 @@ static void die(const char *what) {
 }
 
 static pirn_thread *bank, *customers;
+static pthread_barrier_t both_inside;
 
 /* "ask": call the other one. Anything else is answered at once. */
 static int serve(pirn_thread *self, pirn_value *message, pirn_value *reply, void *arg) {
@@ -23,7 +25,7 @@ static int serve(pirn_thread *self, pirn_value *message, pirn_value *reply, void
     (void)arg;
     if (strcmp(message->as.data, "ask") != 0) return pirn_set_string(reply, "here you are");
 
-    thread_sleep(PIRN_MS(50)); /* so that both are in here before either calls */
+    pthread_barrier_wait(&both_inside); /* neither calls before the other is busy, too */
     int code = thread_send_sync(other, PIRN_STR("a question"), reply);
     if (code == PIRN_EDEADLK) {
         printf("%s: refused, %s\n", name, pirn_last_error_text());
@@ -48,6 +50,7 @@ static void quiet(int level, const char *text, void *arg) {
 int main(void) {
     setvbuf(stdout, NULL, _IOLBF, 0);
     pirn_log_to(quiet, NULL);
+    pthread_barrier_init(&both_inside, NULL, 2);
     bank = make_thread("bank", service, NULL);
     customers = make_thread("customers", service, NULL);
     if (!bank || !customers || thread_start(bank) < 0 || thread_start(customers) < 0) die("no thread");

@@ -73,15 +73,17 @@ static UNUSED int actor_run(pirn_thread *self, pirn_value *result, void *arg) {
     return thread_loop(self, actor_receive, arg);
 }
 
-static UNUSED void actor_start(actor *a, const char *name) {
+static UNUSED void actor_start_limited(actor *a, const char *name, size_t limit) {
     memset(a, 0, sizeof *a);
     snprintf(a->name, sizeof a->name, "%s", name);
     a->loop = make_event_loop();
     a->thread = make_thread(name, actor_run, a);
     REQUIRE(a->thread != NULL);
-    CHECK_EQ(thread_set_queue_limit(a->thread, 8), 0);
+    CHECK_EQ(thread_set_queue_limit(a->thread, limit), 0);
     CHECK_EQ(thread_start(a->thread), 0);
 }
+
+static UNUSED void actor_start(actor *a, const char *name) { actor_start_limited(a, name, 8); }
 
 static UNUSED void actor_end(actor *a) {
     CHECK_EQ(thread_stop(a->thread), 0);
@@ -91,8 +93,8 @@ static UNUSED void actor_end(actor *a) {
     CHECK_EQ(free_event_loop(a->loop), 0);
 }
 
-/* Puts an actor into its handler, before its wait. */
-static UNUSED void step_begin(step *s, actor *me, actor *to, int kind, pirn_ns timeout) {
+/* Gives an actor a wait to do, once it has done what is before it. */
+static UNUSED void step_queue(step *s, actor *me, actor *to, int kind, pirn_ns timeout) {
     memset(s, 0, sizeof *s);
     s->me = me;
     s->to = to;
@@ -102,6 +104,11 @@ static UNUSED void step_begin(step *s, actor *me, actor *to, int kind, pirn_ns t
     gate_make(&s->in);
     gate_make(&s->go);
     CHECK_EQ(thread_send_async(me->thread, PIRN_PTR(s, NULL)), 0);
+}
+
+/* Puts an actor into its handler, before its wait. */
+static UNUSED void step_begin(step *s, actor *me, actor *to, int kind, pirn_ns timeout) {
+    step_queue(s, me, to, kind, timeout);
     gate_pass(&s->in);
 }
 

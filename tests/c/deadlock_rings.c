@@ -178,6 +178,33 @@ static void test_lasso(void) {
         }
 }
 
+/* ---- who waits where there is room by now waits for nobody ---------------------------------------------------- */
+
+static void test_room_is_no_edge(void) {
+    for (size_t limit = 1; limit <= 33; limit += 4) {
+        static actor a, b, c;
+        static step first, second, sb;
+        actor_start_limited(&a, "a", limit);
+        actor_start(&b, "b");
+        actor_start(&c, "c");
+        step_begin(&first, &a, &c, BY_CALL, PIRN_FOREVER);
+        step_queue(&second, &a, &b, BY_CALL, PIRN_FOREVER);
+        if (limit > 1) fill(&a);
+        step_begin(&sb, &b, &a, BY_ROOM, PIRN_FOREVER);
+        step_go(&sb);                               /* b waits for room in a's queue */
+        gate_open(&first.go);
+        gate_pass(&second.in);                      /* a has taken one: there is room, whether b has noticed or not */
+        gate_open(&second.go);                      /* now a calls b: that is no cycle */
+        WAIT_FOR(GET(second.done) && GET(sb.done));
+        CHECK_EQ(first.code, 0);
+        CHECK_EQ(second.code, 0);
+        CHECK_EQ(sb.code, 0);
+        actor_end(&a);
+        actor_end(&b);
+        actor_end(&c);
+    }
+}
+
 /* ---- two cycles, one after the other, through the same thread ------------------------------------------------ */
 
 static void test_again(void) {
@@ -226,6 +253,7 @@ int main(void) {
     TEST(test_three);
     TEST(test_long);
     TEST(test_lasso);
+    TEST(test_room_is_no_edge);
     TEST(test_again);
     TEST(test_logged);
     return check_done();

@@ -167,6 +167,7 @@ static void storm(bool acyclic, int percent, size_t limit) {
 
 static void test_calls_and_roomy_queues(void) { storm(false, 0, 0); }
 static void test_full_queues(void) { storm(false, 0, 2); }
+static void test_longer_queues(void) { storm(false, 0, 16); }
 static void test_some_timed(void) { storm(false, 30, 2); }
 static void test_acyclic(void) { storm(true, 0, 1); }
 static void test_acyclic_timed(void) { storm(true, 30, 1); }
@@ -176,6 +177,7 @@ int main(int count, char **arguments) {
     CHECK_EQ(pirn_log_to(log_nothing, NULL), 0);
     TEST(test_calls_and_roomy_queues);
     TEST(test_full_queues);
+    TEST(test_longer_queues);
     TEST(test_some_timed);
     TEST(test_acyclic);
     TEST(test_acyclic_timed);
