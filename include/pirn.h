@@ -30,6 +30,8 @@
 #include "pirn/event.h"
 #include "pirn/thread.h"
 #include "pirn/message.h"
+#include "pirn/future.h"
+#include "pirn/work.h"
 #include "pirn/inspect.h"
 
 #endif  /* PIRN_H */

@@ -78,9 +78,20 @@ mod event_loop;
 mod activation;
 #[cfg(not(loom))]
 mod ffi;
+#[cfg(not(loom))]
+mod future;
+#[cfg(loom)]
+mod future {
+    pub(crate) mod body;
+    pub(crate) mod ending;
+    pub(crate) mod hold;
+    pub(crate) mod wakeup;
+}
 mod handle;
 mod log;
 mod mailbox;
+#[cfg(not(loom))]
+mod pool;
 mod sync;
 mod sys;
 #[cfg(not(loom))]
@@ -93,7 +104,11 @@ pub mod what;
 pub use error::{Code, Error, Result};
 #[cfg(not(loom))]
 pub use event_loop::{End, Event, EventFn, EventLoop, EventRef, Interest, LoopRef, Stats, TaskFn, What};
+#[cfg(not(loom))]
+pub use future::{Future, Promise, State as FutureState};
 pub use log::{Level, Sink, log_to};
+#[cfg(not(loom))]
+pub use pool::{Pool, queue_work, set_threads as set_shared_threads};
 pub use value::{Bytes, Failure, FreeFn, Pointer, Value};
 
 /// The examples of README.md, which the documentation tests run.

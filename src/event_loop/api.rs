@@ -377,7 +377,7 @@ thread_local! {
 
 /// Runs a user's closure. A panic breaks off the run and is kept for whoever called it: it can't unwind through the
 /// C frames between.
-fn stop_on_panic(body: impl FnOnce()) {
+pub(crate) fn stop_on_panic(body: impl FnOnce()) {
     if let Err(panic) = catch_unwind(AssertUnwindSafe(body)) {
         if let Some(current) = super::current() {
             let _ = super::break_now(current);

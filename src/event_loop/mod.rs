@@ -30,6 +30,7 @@ mod stats;
 mod task;
 mod watch;
 
+pub(crate) use api::stop_on_panic;
 pub use api::{Event, EventLoop, EventRef, Interest, LoopRef, What};
 pub(crate) use dump::dump;
 pub use run::End;

@@ -13,12 +13,14 @@
 mod base;
 mod errors;
 mod events;
+mod futures;
 mod inspect;
 mod loops;
 mod messages;
 mod outcome;
 mod threads;
 mod values;
+mod work;
 
 use crate::error::{self, Code, Error, Result};
 use crate::handle::Handle;

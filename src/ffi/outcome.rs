@@ -17,7 +17,8 @@ pub(super) fn of_call(call: impl FnOnce(*mut pirn_value) -> c_int) -> Result<Val
     what_is_left(code, left)
 }
 
-fn what_is_left(code: c_int, left: Result<Value>) -> Result<Value, Failure> {
+/// What such a function returned and left as its result.
+pub(super) fn what_is_left(code: c_int, left: Result<Value>) -> Result<Value, Failure> {
     match (code, left) {
         (0, Ok(value)) => Ok(value),
         (0, Err(error)) => Err(Failure::from(&error)),

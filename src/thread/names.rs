@@ -22,7 +22,7 @@ struct Names {
 static NAMES: LazyLock<Mutex<Names>> = LazyLock::new(Mutex::default);
 
 /// The name, if it is one.
-pub(super) fn checked(name: Option<&str>) -> Result<Option<&str>> {
+pub(crate) fn checked(name: Option<&str>) -> Result<Option<&str>> {
     let Some(given) = name else { return Ok(None) };
     let is_fit = |c: u8| c.is_ascii_alphanumeric() || b"._~-".contains(&c);
     if given.is_empty() || given == "." || given == ".." || !given.bytes().all(is_fit) {

@@ -16,11 +16,18 @@
 //! receiver has not taken yet, since a call that ends so has never happened. In a cycle there is one: the message
 //! that came last went to a thread that was waiting, or began to wait without taking it. A wait with a timeout ends
 //! by itself: while the cycle has one, nobody without a timeout is failed.
+//!
+//! **Groups.** A wait may also be for any one of a group of threads (a pool's, of which one will run the job). Then it
+//! is not enough that one chain comes back: the wait is hopeless when *all* who might end it, directly or not, wait as
+//! well. Such a knot is looked for by the thread whose wait closes it, in the same two looks, and is untied by failing
+//! that one.
 
+use super::group;
 use super::waiter::{Published, Waiter};
 use crate::sync::Mutex;
 use crate::sync::atomic::{Ordering, fence};
 use crate::sys::clock::NEVER;
+use std::collections::HashSet;
 
 /// One thread of a cycle, and its wait for the next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -45,7 +52,16 @@ pub(crate) trait Graph {
 pub(crate) struct Detector {
     one_at_a_time: Mutex<()>,
     #[cfg(all(test, loom))]
-    pub(crate) without: tests::Without,
+    without: Without,
+}
+
+/// What a model leaves out, to see that it is needed.
+#[cfg(all(test, loom))]
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Without {
+    pub(crate) fence: bool,
+    pub(crate) second_look: bool,
+    pub(crate) lock: bool,
 }
 
 impl Detector {
@@ -55,15 +71,17 @@ impl Detector {
     }
 
     /// Called by the thread at `node` when it has published its wait, or by whoever has changed whom it waits for.
-    pub(crate) fn look(&self, graph: &impl Graph, node: u32) {
+    pub(crate) fn look<G: Graph>(&self, graph: &G, node: u32) {
         if self.fences() {
             fence(Ordering::SeqCst);
         }
-        if !leads_back(graph, node) {
-            return;
-        }
+        let find: fn(&G, u32) -> Vec<Link> = match way_from(graph, node) {
+            Way::Back => cycle_through,
+            Way::ToGroup => knot_of,
+            Way::Ends => return,
+        };
         let _guard = self.locks().then(|| self.one_at_a_time.lock());
-        let cycle = cycle_through(graph, node);
+        let cycle = find(graph, node);
         if cycle.is_empty() || (self.looks_twice() && !stands(graph, &cycle)) {
             return;
         }
@@ -88,24 +106,53 @@ impl Detector {
     }
 }
 
+#[cfg(all(test, loom))]
+impl Detector {
+    pub(crate) fn without(without: Without) -> Self {
+        Self { one_at_a_time: Mutex::new(()), without }
+    }
+
+    fn fences(&self) -> bool {
+        !self.without.fence
+    }
+
+    fn locks(&self) -> bool {
+        !self.without.lock
+    }
+
+    fn looks_twice(&self) -> bool {
+        !self.without.second_look
+    }
+}
+
 /// The wait of `node` for another thread.
 fn link(graph: &impl Graph, node: u32) -> Option<Link> {
     let wait = graph.waiter(node)?.published()?;
     Some(Link { node, next: wait.edge.to?, wait })
 }
 
+/// Where the chain of waits from a thread leads.
+enum Way {
+    Back,
+    ToGroup,
+    Ends,
+}
+
 /// Does the chain of waits from `node` come back to it? A chain that runs into a cycle of others (which are at it
 /// themselves) is left by Brent's method: a mark that is moved ahead after 1, 2, 4, … steps.
-fn leads_back(graph: &impl Graph, node: u32) -> bool {
+fn way_from(graph: &impl Graph, node: u32) -> Way {
     let (mut at, mut mark, mut steps, mut lap) = (node, node, 0u32, 1u32);
     loop {
-        let Some(link) = link(graph, at) else { return false };
+        let Some(link) = link(graph, at) else { return Way::Ends };
         at = link.next;
         if at == node {
-            return true;
+            return Way::Back;
         }
         if at == mark {
-            return false;
+            return Way::Ends;
+        }
+        if group::is_group(at) {
+            return Way::ToGroup;
         }
         steps += 1;
         if steps == lap {
@@ -132,6 +179,20 @@ fn cycle_through(graph: &impl Graph, node: u32) -> Vec<Link> {
         }
     }
     Vec::new()
+}
+
+/// All threads that those who wait from `node` on wait for, beginning with `node`, if every one of them waits itself,
+/// and for ever; else nothing. Where groups are waited for, this takes the place of a cycle.
+fn knot_of(graph: &impl Graph, node: u32) -> Vec<Link> {
+    let mut knot: Vec<Link> = Vec::new();
+    let (mut found, mut seen) = (vec![node], HashSet::from([node]));
+    while let Some(at) = found.pop() {
+        let Some(link) = link(graph, at).filter(|link| link.wait.deadline == NEVER) else { return Vec::new() };
+        let next = if group::is_group(link.next) { group::members(link.next) } else { vec![link.next] };
+        found.extend(next.into_iter().filter(|&next| seen.insert(next)));
+        knot.push(link);
+    }
+    knot
 }
 
 /// Does every wait of the cycle still stand as it was seen?

@@ -7,6 +7,9 @@
 #[cfg(not(loom))]
 mod current;
 pub(crate) mod detect;
+pub(crate) mod group;
+#[cfg(all(test, loom))]
+mod loom_tests;
 pub(crate) mod notice;
 mod patience;
 pub(crate) mod waiter;

@@ -1,0 +1,409 @@
+//! A future's body: what will end it, who waits for that, and how it ended. All of it is behind one small lock, under
+//! which nothing is called; what a step leaves to be done is handed out as an [`Aftermath`].
+//!
+//! **Callbacks** stand in a line. For each of them one delivery is posted to the loop, and a delivery runs whichever
+//! callback is first in the line. So they run in the order in which they were attached, however the posts of those who
+//! attach and of the one who ends it overtake each other.
+
+use crate::error::{Code, Error, Result};
+use crate::future::ending::{Ending, State};
+use crate::handle::Handle;
+use crate::sync::Mutex;
+use crate::sync::atomic::AtomicU32;
+use crate::value::{Failure, Value};
+use crate::waiting::waiter::Ticket;
+use std::collections::VecDeque;
+use std::task::Waker;
+
+/// Work that a pool does for a future.
+pub(crate) type Job = Box<dyn FnOnce() -> Result<Value, Failure> + Send>;
+
+/// Somebody who is told how a future ended.
+pub(crate) struct Listener {
+    /// It takes a pointer that must be freed; others only see that there is one, or NIL in its place.
+    pub(crate) takes: bool,
+    /// It cares for failures.
+    pub(crate) hears_failures: bool,
+    /// Called with the future's handle, which may be stale.
+    pub(crate) call: Box<dyn FnOnce(Handle, Ending) + Send>,
+}
+
+/// What will end a future.
+#[derive(Default)]
+pub(crate) enum Source {
+    /// Whoever has the handle.
+    #[default]
+    Anyone,
+    /// Something of the library's that says so when it can't any more.
+    Promise,
+    /// A function that runs on this loop's thread.
+    Loop(Handle),
+    /// This thread's reply.
+    Reply(Handle),
+    /// A job that waits for one of the threads of this group.
+    Queued { job: Job, group: u32 },
+    /// A job that runs, on this thread.
+    Running(Option<Handle>),
+    /// Another future.
+    Forwarded(Handle),
+}
+
+/// Whom a wait for the future is a wait for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Towards {
+    Unknown,
+    Loop(Handle),
+    Thread(Handle),
+    Group(u32),
+    Future(Handle),
+}
+
+/// On whose behalf a future is ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum By {
+    /// Somebody who has the handle.
+    Holder,
+    /// Its source.
+    Source,
+    /// Somebody who doesn't want it any more.
+    Cancel,
+}
+
+enum Stage {
+    Pending(Source),
+    Over(Ending),
+}
+
+/// A thread that waits.
+struct Waiting {
+    ticket: Ticket,
+    /// It wants to know when its wait becomes one for somebody else.
+    follows: bool,
+}
+
+struct Inner {
+    event_loop: Option<Handle>,
+    stage: Stage,
+    callbacks: VecDeque<Listener>,
+    /// Told at once, by whoever ends it: other futures.
+    watches: Vec<Listener>,
+    waiting: Vec<Waiting>,
+    waker: Option<Waker>,
+    /// It keeps its loop running.
+    holds_loop: bool,
+    /// Somebody knows, or will know, if it fails.
+    is_heard: bool,
+    /// A future further down the way of forwards; see `forward`.
+    shortcut: Option<Handle>,
+}
+
+/// See the module.
+pub(crate) struct Body {
+    /// The process, counted by forks, that the future belongs to.
+    pub(crate) process: AtomicU32,
+    inner: Mutex<Inner>,
+}
+
+impl Default for Body {
+    fn default() -> Self {
+        Self { process: AtomicU32::default(), inner: Mutex::new(Inner::new(None, Source::Anyone)) }
+    }
+}
+
+/// What is to be done after a step, with no lock held.
+#[derive(Default)]
+pub(crate) struct Aftermath {
+    /// Waits to end: their threads look again.
+    pub(crate) tickets: Vec<Ticket>,
+    pub(crate) waker: Option<Waker>,
+    /// How many deliveries to post.
+    pub(crate) deliveries: usize,
+    pub(crate) watches: Vec<(Listener, Ending)>,
+    /// What is not needed any more; dropping it may run users' code.
+    pub(crate) source: Option<Source>,
+}
+
+/// What an attachment asks for.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Attached {
+    /// It is over: post a delivery.
+    pub(crate) deliver: bool,
+    /// The hold on the loop that the caller has taken is the future's now.
+    pub(crate) keeps_hold: bool,
+}
+
+/// What a delivery delivers.
+#[derive(Default)]
+pub(crate) struct Delivery {
+    pub(crate) callback: Option<(Listener, Ending)>,
+    /// The loop need not be held any more.
+    pub(crate) lets_loop_go: bool,
+}
+
+/// What is left of a future that nobody has any more. Dropping it may run users' code.
+pub(crate) struct Remains {
+    /// It failed, and nobody was there to be told.
+    pub(crate) unheard: Option<Failure>,
+    pub(crate) holds_loop: Option<Handle>,
+    #[expect(dead_code, reason = "kept to be dropped with no lock held")]
+    rest: Option<Inner>,
+}
+
+impl Inner {
+    fn new(event_loop: Option<Handle>, source: Source) -> Self {
+        Self {
+            event_loop,
+            stage: Stage::Pending(source),
+            callbacks: VecDeque::new(),
+            watches: Vec::new(),
+            waiting: Vec::new(),
+            waker: None,
+            holds_loop: false,
+            is_heard: false,
+            shortcut: None,
+        }
+    }
+
+    fn source(&mut self) -> Option<&mut Source> {
+        match &mut self.stage {
+            Stage::Pending(source) => Some(source),
+            Stage::Over(_) => None,
+        }
+    }
+
+    /// The source, if `by` may end it or hand it on.
+    fn source_for(&mut self, by: By) -> Result<&mut Source> {
+        let over = || Error::new(Code::State, "the future is over");
+        match (by, self.source().ok_or_else(over)?) {
+            (By::Holder, source @ Source::Anyone) => Ok(source),
+            (By::Holder, _) => Err(Error::new(Code::State, "the future is ended by what it was made for")),
+            (By::Cancel, Source::Running(_)) => Err(Error::new(Code::Busy, "the job runs already")),
+            (By::Cancel | By::Source, source) => Ok(source),
+        }
+    }
+
+    /// Those who wait for somebody else from now on.
+    fn followers(&self) -> Vec<Ticket> {
+        self.waiting.iter().filter(|waiting| waiting.follows).map(|waiting| waiting.ticket).collect()
+    }
+}
+
+impl Body {
+    /// The body gets another future.
+    pub(crate) fn renew(&self, event_loop: Handle, source: Source) {
+        let mut inner = self.inner.lock();
+        inner.event_loop = Some(event_loop);
+        inner.stage = Stage::Pending(source);
+    }
+
+    pub(crate) fn event_loop(&self) -> Option<Handle> {
+        self.inner.lock().event_loop
+    }
+
+    pub(crate) fn state(&self) -> State {
+        match &self.inner.lock().stage {
+            Stage::Pending(_) => State::Pending,
+            Stage::Over(ending) => ending.state(),
+        }
+    }
+
+    /// Whom a wait for it is a wait for.
+    pub(crate) fn towards(&self) -> Towards {
+        match self.inner.lock().source() {
+            None | Some(Source::Anyone | Source::Promise | Source::Running(None)) => Towards::Unknown,
+            Some(Source::Loop(event_loop)) => Towards::Loop(*event_loop),
+            Some(Source::Reply(thread) | Source::Running(Some(thread))) => Towards::Thread(*thread),
+            Some(Source::Queued { group, .. }) => Towards::Group(*group),
+            Some(Source::Forwarded(future)) => Towards::Future(*future),
+        }
+    }
+
+    // ---- ending
+
+    /// Ends it with what `ending` makes, which is called only if nothing else has ended it.
+    pub(crate) fn end(&self, by: By, ending: impl FnOnce() -> Ending) -> Result<Aftermath> {
+        let mut inner = self.inner.lock();
+        inner.source_for(by)?;
+        Ok(inner.end(ending()))
+    }
+
+    /// The queued job, for the thread that runs it from now on; none when it was cancelled.
+    pub(crate) fn begin(&self, thread: Option<Handle>) -> Option<(Job, Aftermath)> {
+        let mut inner = self.inner.lock();
+        let source = inner.source()?;
+        match std::mem::replace(source, Source::Running(thread)) {
+            Source::Queued { job, .. } => Some((job, Aftermath { tickets: inner.followers(), ..Aftermath::default() })),
+            other => {
+                *source = other;
+                None
+            }
+        }
+    }
+
+    /// It ends as `to` ends, from now on; `last` is where that way ends now.
+    pub(crate) fn forward(&self, by: By, to: Handle, last: Handle) -> Result<Aftermath> {
+        let mut inner = self.inner.lock();
+        let source = std::mem::replace(inner.source_for(by)?, Source::Forwarded(to));
+        inner.shortcut = Some(last);
+        Ok(Aftermath { tickets: inner.followers(), source: Some(source), ..Aftermath::default() })
+    }
+
+    // ---- being told
+
+    /// Must the loop be held before a callback is attached?
+    pub(crate) fn needs_hold(&self) -> bool {
+        let inner = self.inner.lock();
+        matches!(inner.stage, Stage::Pending(_)) && !inner.holds_loop
+    }
+
+    /// Puts a callback into the line. `has_hold`: the caller holds the loop for it.
+    pub(crate) fn attach(&self, callback: Listener, has_hold: bool) -> Attached {
+        let mut inner = self.inner.lock();
+        let is_pending = matches!(inner.stage, Stage::Pending(_));
+        inner.is_heard |= callback.hears_failures;
+        inner.callbacks.push_back(callback);
+        let keeps_hold = has_hold && is_pending && !inner.holds_loop;
+        inner.holds_loop |= keeps_hold;
+        Attached { deliver: !is_pending, keeps_hold }
+    }
+
+    /// The first callback in the line, for the delivery that runs it. `is_last`: nobody but this delivery has the
+    /// future any more, so that nothing needs to be copied.
+    pub(crate) fn deliver(&self, is_last: bool) -> Delivery {
+        let mut inner = self.inner.lock();
+        let lets_loop_go = std::mem::take(&mut inner.holds_loop);
+        let Some(listener) = inner.callbacks.pop_front() else {
+            return Delivery { callback: None, lets_loop_go };
+        };
+        let Stage::Over(ending) = &mut inner.stage else {
+            return Delivery { callback: None, lets_loop_go };
+        };
+        let ending = match (listener.takes, is_last) {
+            (true, true) => std::mem::replace(ending, Ending::Cancelled),
+            (true, false) => ending.take(),
+            (false, _) => ending.show(),
+        };
+        Delivery { callback: Some((listener, ending)), lets_loop_go }
+    }
+
+    /// The callbacks of a future whose loop is gone.
+    pub(crate) fn drop_callbacks(&self) -> VecDeque<Listener> {
+        let mut inner = self.inner.lock();
+        inner.holds_loop = false;
+        std::mem::take(&mut inner.callbacks)
+    }
+
+    /// Has `watch` told at once when it ends; when it is over already, the caller does it.
+    pub(crate) fn watch(&self, watch: Listener) -> Option<(Listener, Ending)> {
+        let mut inner = self.inner.lock();
+        inner.is_heard |= watch.hears_failures;
+        match &mut inner.stage {
+            Stage::Pending(_) => {
+                inner.watches.push(watch);
+                None
+            }
+            Stage::Over(ending) => {
+                let ending = if watch.takes { ending.take() } else { ending.share() };
+                Some((watch, ending))
+            }
+        }
+    }
+
+    /// How it ended; else `ticket`, if there is one, is ended with it. `follows`: and when the wait becomes one for
+    /// somebody else.
+    pub(crate) fn wait(&self, ticket: Option<Ticket>, follows: bool) -> Option<Ending> {
+        let mut inner = self.inner.lock();
+        if let Some(ending) = inner.taken() {
+            return Some(ending);
+        }
+        if let Some(ticket) = ticket {
+            // Those who left their wait by unwinding are still there.
+            if inner.waiting.len() == inner.waiting.capacity() {
+                inner.waiting.retain(|waiting| waiting.ticket.is_open());
+            }
+            inner.waiting.push(Waiting { ticket, follows });
+        }
+        None
+    }
+
+    /// The wait is over, whatever ended it.
+    pub(crate) fn forget(&self, ticket: Ticket) {
+        self.inner.lock().waiting.retain(|waiting| waiting.ticket != ticket);
+    }
+
+    /// How it ended; else `waker` is woken when it does.
+    pub(crate) fn poll(&self, waker: &Waker) -> Option<Ending> {
+        let mut inner = self.inner.lock();
+        let ending = inner.taken();
+        if ending.is_none() && !inner.waker.as_ref().is_some_and(|known| known.will_wake(waker)) {
+            inner.waker = Some(waker.clone());
+        }
+        ending
+    }
+
+    // ---- the way of forwards
+
+    pub(crate) fn shortcut(&self) -> Option<Handle> {
+        let mut inner = self.inner.lock();
+        matches!(inner.source(), Some(Source::Forwarded(_))).then_some(inner.shortcut)?
+    }
+
+    pub(crate) fn set_shortcut(&self, to: Handle) {
+        self.inner.lock().shortcut = Some(to);
+    }
+
+    /// Do other futures end as this one ends?
+    pub(crate) fn is_watched(&self) -> bool {
+        !self.inner.lock().watches.is_empty()
+    }
+
+    // ---- the end
+
+    /// Empties the body for the next future.
+    pub(crate) fn empty(&self) -> Remains {
+        let mut inner = self.inner.lock();
+        let event_loop = inner.event_loop.filter(|_| inner.holds_loop);
+        let left = std::mem::replace(&mut *inner, Inner::new(None, Source::Anyone));
+        drop(inner);
+        let (unheard, rest) = left.without_unheard();
+        Remains { unheard, holds_loop: event_loop, rest }
+    }
+}
+
+impl Inner {
+    fn end(&mut self, ending: Ending) -> Aftermath {
+        let mut after = Aftermath {
+            tickets: self.waiting.drain(..).map(|waiting| waiting.ticket).collect(),
+            waker: self.waker.take(),
+            deliveries: self.callbacks.len(),
+            ..Aftermath::default()
+        };
+        let mut ending = ending;
+        // Whoever waits or is called back for this future comes before those who end as it ends.
+        let mut may_take = after.tickets.is_empty() && after.deliveries == 0;
+        for watch in std::mem::take(&mut self.watches) {
+            let takes = may_take && watch.takes;
+            may_take &= !takes;
+            let its_own = if takes { ending.take() } else { ending.share() };
+            after.watches.push((watch, its_own));
+        }
+        if let Stage::Pending(source) = std::mem::replace(&mut self.stage, Stage::Over(ending)) {
+            after.source = Some(source);
+        }
+        after
+    }
+
+    /// For a waiter.
+    fn taken(&mut self) -> Option<Ending> {
+        let Stage::Over(ending) = &mut self.stage else { return None };
+        self.is_heard = true;
+        Some(ending.take())
+    }
+
+    fn without_unheard(self) -> (Option<Failure>, Option<Inner>) {
+        match self {
+            Inner { stage: Stage::Over(Ending::Failed(failure)), is_heard: false, .. } => (Some(failure), None),
+            inner => (None, Some(inner)),
+        }
+    }
+}
