@@ -170,6 +170,35 @@ static void a_delay_fires_once_and_frees_itself(void) {
     CHECK_EQ(free_event_loop(loop), 0);
 }
 
+static void look_at_itself(pirn_event *event, uint32_t what, void *arg) {
+    record(event, what, arg);
+    CHECK_EQ(event_is_pending(event), 0); /* the handle is good as long as the callback runs */
+    CHECK_EQ(remove_event(event), 0);
+}
+
+static void a_delay_called_off_may_be_put_back(void) {
+    pirn_loop *loop = make_event_loop();
+    calls seen = {0};
+    pirn_event *delay = event_loop_delay(loop, PIRN_SEC(3600), look_at_itself, &seen);
+    CHECK_EQ(remove_event(delay), 1);
+    CHECK_EQ(event_is_pending(delay), 0);
+    CHECK_EQ(remove_event(delay), 0);
+    pirn_ns start = pirn_now();
+    CHECK_GE(add_event(delay, PIRN_MS(5)), 0);
+    CHECK_EQ(event_loop_run(loop), 1);
+    CHECK_EQ(seen.count, 1);
+    CHECK_EQ(seen.what, PIRN_TIMEOUT);
+    CHECK_GE(seen.at - start, PIRN_MS(5));
+    CHECK_EQ(event_is_pending(delay), PIRN_ESTALE);
+    delay = event_loop_delay(loop, PIRN_MS(1), look_at_itself, &seen);
+    CHECK_GE(add_event(delay, PIRN_MS(20)), 0); /* put off */
+    start = pirn_now();
+    CHECK_EQ(event_loop_run(loop), 1);
+    CHECK_EQ(seen.count, 2);
+    CHECK_GE(seen.at - start, PIRN_MS(19));
+    CHECK_EQ(free_event_loop(loop), 0);
+}
+
 static void a_delay_may_free_itself_by_hand(void) {
     pirn_loop *loop = make_event_loop();
     calls seen = {0};
@@ -490,6 +519,7 @@ int main(void) {
     TEST(the_longest_times_do_not_overflow);
     TEST(bad_times_are_refused);
     TEST(a_delay_fires_once_and_frees_itself);
+    TEST(a_delay_called_off_may_be_put_back);
     TEST(a_delay_may_free_itself_by_hand);
     TEST(an_interval_goes_on_until_freed);
     TEST(an_event_may_have_an_interval);

@@ -93,6 +93,40 @@ static void break_leaves_posts_for_the_next_run(void) {
     CHECK_EQ(free_event_loop(loop), 0);
 }
 
+static void break_loses_no_timer(void) {
+    pirn_loop *loop = make_event_loop();
+    ask = event_loop_break;
+    event_loop_delay(loop, 0, note_it, NUMBER(1));
+    event_loop_delay(loop, PIRN_US(100), note_and_ask, NUMBER(2));
+    event_loop_delay(loop, PIRN_US(200), note_it, NUMBER(3));
+    pirn_event *event = make_event(loop, note_it, NUMBER(4));
+    add_event(event, PIRN_US(300));
+    event_unref(event);
+    check_burn(PIRN_MS(2)); /* all four are due */
+    CHECK_EQ(event_loop_run(loop), 0);
+    CHECK_NOTES(1, 2);
+    CHECK_EQ(event_is_pending(event), 1);
+    event_loop_delay(loop, PIRN_MS(1), nothing, NULL);
+    CHECK_EQ(event_loop_run(loop), 1);
+    CHECK_NOTES(1, 2, 3, 4);
+    CHECK_EQ(free_event_loop(loop), 0);
+}
+
+static void exit_waits_for_all_that_was_posted_before(void) {
+    enum { COUNT = 20000 }; /* more than any round's budget */
+    pirn_loop *loop = make_event_loop();
+    static calls active[100];
+    int posted = 0, active_ran = 0;
+    for (int i = 0; i < COUNT; i++) event_loop_post(loop, count_task, &posted);
+    for (int i = 0; i < 100; i++) add_event_activate(make_event(loop, record, &active[i]));
+    CHECK_GE(event_loop_exit(loop), 0);
+    CHECK_EQ(event_loop_run(loop), 0);
+    CHECK_EQ(posted, COUNT);
+    for (int i = 0; i < 100; i++) active_ran += active[i].count;
+    CHECK_EQ(active_ran, 100);
+    CHECK_EQ(free_event_loop(loop), 0);
+}
+
 static void exit_asked_before_the_run_is_remembered(void) {
     pirn_loop *loop = make_event_loop();
     calls seen = {0}, active = {0};
@@ -241,6 +275,22 @@ static void register_on_exit(void *arg) {
     note(0);
 }
 
+static void *ask_for_on_exit(void *arg) {
+    CHECK_GE(event_loop_on_exit(arg, note_task, NUMBER(5)), 0);
+    return NULL;
+}
+
+static void on_exit_may_be_asked_for_by_any_thread(void) {
+    pirn_loop *loop = make_event_loop();
+    make_event(loop, nothing, NULL);
+    runner r;
+    runner_start(&r, loop);
+    check_join(check_thread(ask_for_on_exit, loop));
+    CHECK_EQ(runner_exit(&r), 0);
+    CHECK_NOTES(5);
+    CHECK_EQ(free_event_loop(loop), 0);
+}
+
 static void on_exit_runs_however_the_run_ends(void) {
     for (int how = 0; how < 3; how++) {
         pirn_loop *loop = make_event_loop();
@@ -382,6 +432,8 @@ int main(void) {
     TEST(exit_lets_the_active_ones_run);
     TEST(break_stops_after_the_one_that_runs);
     TEST(break_leaves_posts_for_the_next_run);
+    TEST(break_loses_no_timer);
+    TEST(exit_waits_for_all_that_was_posted_before);
     TEST(exit_asked_before_the_run_is_remembered);
     TEST(break_asked_before_the_run_is_remembered);
     TEST(asking_twice_is_asking_once);
@@ -391,6 +443,7 @@ int main(void) {
     TEST(current_is_the_loop_this_thread_runs);
     TEST(a_loop_may_run_on_one_thread_after_another);
     TEST(on_exit_runs_last_in_first_out);
+    TEST(on_exit_may_be_asked_for_by_any_thread);
     TEST(on_exit_runs_however_the_run_ends);
     TEST(many_loops_run_side_by_side);
     TEST(freed_loops_leave_no_descriptors);

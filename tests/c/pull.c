@@ -341,6 +341,16 @@ static void other_threads_end_the_wait(void) {
     CHECK_EQ(free_event_loop(loop), 0);
 }
 
+static void freed_between_wait_and_take(void) {
+    pirn_loop *loop = make_event_loop();
+    pirn_ready ready[4] = {{0}};
+    add_event_activate(make_event(loop, NULL, NULL));
+    CHECK_EQ(event_loop_wait(loop, PIRN_FOREVER), 1);
+    CHECK_EQ(free_event_loop(loop), 0);
+    CHECK_EQ(event_loop_take(loop, ready, 4), PIRN_ESTALE);
+    CHECK_EQ(event_loop_wait(loop, 0), PIRN_ESTALE);
+}
+
 /* ---- whose loop it is ---- */
 
 static void *wait_long(void *arg) {
@@ -528,6 +538,7 @@ int main(void) {
     TEST(exit_lets_the_active_ones_be_taken);
     TEST(break_is_told_too_and_loses_nothing);
     TEST(other_threads_end_the_wait);
+    TEST(freed_between_wait_and_take);
     TEST(two_waits_at_once_are_refused);
     TEST(taking_is_for_the_thread_that_waited_last);
     TEST(run_and_pull_may_take_turns);
