@@ -7,12 +7,8 @@
 ;;; uninterruptible step as the status, and the condition is signalled outside.
 
 (defun fail (code text)
-  "Signal the condition for the status CODE."
-  (error (case code
-           ((#.pirn-c:+estale+ #.pirn-c:+edead+) 'thread-dead)
-           (#.pirn-c:+einterrupted+ 'interrupted)
-           (t 'pirn-error))
-         :code code :text text))
+  "Signal that a call failed, with the status CODE."
+  (error 'pirn-error :code code :text text))
 
 (defmacro status-of (form)
   "The values of FORM, a call that gives a status: the status and, if it is a failure, its text."

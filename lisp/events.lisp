@@ -46,6 +46,7 @@
     `(let ((,the-event ,event))
        ;; Under the lock, so that the loop can't take it before it has its handle.
        (with-lock ((event-base-lock ,base))
+         (check-running ,base)
          (let ((,id (register (event-base-events ,base) ,the-event))
                (made nil))
            (setf (event-id ,the-event) ,id)

@@ -69,12 +69,15 @@ A program may bind it to a running loop in any other thread, and then work on th
 
 (defvar *last-base-id* -1)
 
+(defun check-running (base)
+  "BASE, if it is a loop that has not ended."
+  (when (or (null base) (event-base-ended base))
+    (error 'pirn-error :text "There is no event loop here: none was started, or it has ended."))
+  base)
+
 (defun live-base ()
   "The loop in *EVENT-BASE*, which must be running."
-  (let ((base *event-base*))
-    (when (or (null base) (event-base-ended base))
-      (error 'pirn-error :text "There is no event loop here: none was started, or it has ended."))
-    base))
+  (check-running *event-base*))
 
 ;;; Opening and closing
 

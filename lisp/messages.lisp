@@ -102,6 +102,12 @@ The status, and the text if it is a failure; +EAGAIN+ means that there is no roo
   (make-condition 'thread-dead :code pirn-c:+edead+
                                :text (format nil "~a is dead or dying." (thread-name thread))))
 
+(defun fail-to-send (thread code text)
+  "Signal that nothing could be sent to THREAD."
+  (if (or (= code pirn-c:+edead+) (= code pirn-c:+estale+))
+      (error (death-of thread))
+      (fail code text)))
+
 (defun refuse (parcel condition)
   "Tell those who wait because of PARCEL that it will not be handled."
   (when (parcel-sender parcel)
@@ -186,7 +192,7 @@ While THREAD's mailbox is full, the sender waits."
                     (lambda (wait)
                       (declare (ignore wait))
                       (leave-line thread parcel))))
-            (t (fail status text)))))
+            (t (fail-to-send thread status text)))))
   nil)
 
 (defun send-sync (thread message &key timeout copy)
@@ -221,7 +227,7 @@ Returns a ticket for CANCEL-LATER."
                      (forget thread parcel)
                      (values ticket (pirn-c:pirn-last-error) (pirn-c:pirn-last-error-text)))))))
       (if code
-          (fail code text)
+          (fail-to-send thread code text)
           ticket))))
 
 (defun cancel-later (thread ticket)

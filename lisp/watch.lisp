@@ -5,16 +5,22 @@
 (defun watch (make base fd interest timeout callback event-cb)
   "Watch FD for INTEREST. MAKE makes the event; CALLBACK is called with the bits that came."
   (uninterruptibly
-    (let ((event (enter-event (base id)
-                     (funcall make :base base :callback callback :event-cb event-cb
-                                   :timed timeout)
-                   (pirn-c:make-fd-event (event-base-handle base) fd interest
-                                         (cffi:null-pointer) id)))
-          (added nil))
+    (let* ((loop-handle (event-base-handle base))
+           (nowhere (cffi:null-pointer))
+           (event (enter-event (base id)
+                      (funcall make :base base :callback callback :event-cb event-cb
+                                    :timed timeout)
+                    ;; Without an interest it is an interval, as with libevent.
+                    (if (zerop interest)
+                        (pirn-c:make-event loop-handle nowhere id)
+                        (pirn-c:make-fd-event loop-handle fd interest nowhere id))))
+           (added nil))
       (unwind-protect
            (progn
              (on-event (handle event)
-               (pirn-c:add-event handle (if timeout (nanoseconds timeout) pirn-c:+forever+)))
+               (cond ((null timeout) (pirn-c:add-event handle pirn-c:+forever+))
+                     ((zerop interest) (pirn-c:add-event-interval handle (nanoseconds timeout)))
+                     (t (pirn-c:add-event handle (nanoseconds timeout)))))
              (setf added t)
              event)
         (unless added (release event))))))

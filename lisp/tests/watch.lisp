@@ -72,6 +72,18 @@
                                                                 (2 (write-text out "x"))
                                                                 (3 (pirn:free-event watch)))))))))))))
 
+(test a-watch-may-have-a-timeout-only
+  (with-pipe (in out)
+    (is (equal '(1 2)
+               (traced (note)
+                 (in-loop ()
+                   (let ((watch nil) (count 0))
+                     (setf watch (pirn:watch-fd in :timeout 1/50
+                                                   :timeout-cb (lambda ()
+                                                                 (note (incf count))
+                                                                 (when (= count 2)
+                                                                   (pirn:free-event watch))))))))))))
+
 (test errors-in-a-watch-go-to-its-event-callback
   (with-pipe (in out)
     (is (equal '("boom")
