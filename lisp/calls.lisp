@@ -8,7 +8,8 @@
 
 (defun fail (code text)
   "Signal that a call failed, with the status CODE."
-  (error 'pirn-error :code code :text text))
+  (error (if (= code pirn-c:+einterrupted+) 'interrupted 'pirn-error)
+         :code code :text text))
 
 (defmacro status-of (form)
   "The values of FORM, a call that gives a status: the status and, if it is a failure, its text."

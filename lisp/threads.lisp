@@ -55,10 +55,7 @@
 (defun attach (thread name)
   "Make the OS thread this runs on THREAD, with NAME or, for NIL, one that the library makes up."
   (setf (thread-handle thread)
-        (handle-of (if name
-                       (pirn-c:thread-attach name)
-                       (cffi:foreign-funcall "thread_attach" :pointer (cffi:null-pointer)
-                                                             pirn-c:handle)))
+        (handle-of (pirn-c:thread-attach (or name (cffi:null-pointer))))
         (thread-name thread) (or name (attached-name (thread-handle thread))))
   (with-lock (*threads-lock*)
     (setf (gethash (thread-name thread) *threads*) thread)))

@@ -97,6 +97,10 @@
                                  (interruption)
                                  (deadlock-of obstacle))))))))
 
+(defun tolerable (timeout)
+  "TIMEOUT as a Lisp can bear it: above 0, and no more than 30 years."
+  (max 1/1000000 (min timeout 1000000000)))
+
 (defun await (wait timeout start &optional (withdraw #'identity))
   "Begin WAIT, call START with it to set going what will end it, and sleep, TIMEOUT seconds at most.
 Gives the values it is ended with, or signals the condition. WITHDRAW is called with a wait that
@@ -109,7 +113,7 @@ didn't get what it waited for."
            (unless (wait-ended wait)
              (funcall start wait))
            (interruptibly
-             (bt:wait-on-semaphore (wait-over wait) :timeout timeout)))
+             (bt:wait-on-semaphore (wait-over wait) :timeout (and timeout (tolerable timeout)))))
       ;; If nothing has ended it, the time is over, or an unwind takes us out of here.
       (unless (wait-ended wait)
         (end-wait wait '() (make-condition 'timed-out :code pirn-c:+etimedout+

@@ -121,6 +121,26 @@
       (signals pirn:interrupted (pirn:join thread :timeout 10))
       (is (null (pirn:find-thread "unwound"))))))
 
+(test a-thread-killed-in-an-event-loop-is-interrupted
+  (let ((running nil))
+    (with-threads ((thread "looping" (lambda (self)
+                                       (declare (ignore self))
+                                       (pirn:with-event-loop ()
+                                         (pirn:make-event nil)
+                                         (pirn:delay (lambda () (setf running t)) :time 1/50)))))
+      (pirn:start thread)
+      (eventually (lambda () running))
+      (sleep 1/20)
+      (pirn:kill thread)
+      (signals pirn:interrupted (pirn:join thread :timeout 10)))))
+
+(test odd-timeouts
+  (with-threads ((thread "odd" (lambda (self) (pirn:receive-loop self #'identity))))
+    (pirn:start thread)
+    (is (= 1 (pirn:send-sync thread 1 :timeout 1d30)))
+    (signals pirn:timed-out (pirn:join thread :timeout 0))
+    (signals pirn:timed-out (pirn:join thread :timeout -1))))
+
 (test many-threads
   (let ((threads (loop for i below 50
                        collect (let ((i i))
