@@ -379,9 +379,9 @@ static int child(pirn_value *result, void *arg) {
 static int parent(pirn_value *result, void *arg) {
     nest *n = arg;
     (void)result;
-    pirn_future *f = pool_queue_work(n->pool, n->loop, child, NULL);
     ADD(n->in, 1);
-    WAIT_FOR(GET(n->in) >= n->wait_for);
+    WAIT_FOR(GET(n->in) >= n->wait_for);                             /* first all parents, then their children */
+    pirn_future *f = pool_queue_work(n->pool, n->loop, child, NULL);
     int code = future_wait(f, PIRN_FOREVER, NULL);
     if (code == 0) ADD(n->good, 1);
     else if (code == PIRN_EDEADLK) ADD(n->deadlocks, 1);
