@@ -99,7 +99,7 @@ static int count(pirn_thread *self, pirn_value *message, pirn_value *reply, void
         b->words += !space && !in_word;
         in_word = !space;
     }
-    pirn_value counted; /* taken out of the message: what is left in there is dropped when this returns */
+    pirn_value counted = {0}; /* taken out of the message: what is left in there is dropped when this returns */
     pirn_move(&counted, message);
     if (thread_send_async(collector, &counted) < 0) die("to the collector");
     return 0;
