@@ -246,7 +246,11 @@ Returns a ticket for CANCEL-LATER."
   "The next parcel of THREAD, this thread; nil when there is none. Second value: whether something was taken."
   (let ((message (pirn-c:thread-take (thread-handle thread))))
     (if (zerop message)
-        (values nil nil)
+        ;; An empty mailbox has room, and nobody else would notice now.
+        (when (thread-line thread)
+          (with-lock ((thread-lock thread))
+            (advance-line thread))
+          (values nil t))
         (let ((id (cffi:with-foreign-object (value '(:struct pirn-c:value))
                     (pirn-c:message-value message value)
                     (cffi:foreign-slot-value value '(:struct pirn-c:value) 'pirn-c:as))))
