@@ -308,19 +308,10 @@ impl<T: 'static> Table<T> {
         self.free.lock().slots.push(slot);
     }
 
-    /// Keeps the table's list as it is until [`Table::let_go`], around a fork.
+    /// Keeps the table's list as it is, around a fork.
     #[cfg(not(loom))]
-    pub(crate) fn hold_still(&self) {
-        std::mem::forget(self.free.lock());
-    }
-
-    /// # Safety
-    /// The calling thread called [`Table::hold_still`] before, and not this since.
-    #[cfg(not(loom))]
-    #[expect(unsafe_code, reason = "the guard was forgotten in another frame")]
-    pub(crate) unsafe fn let_go(&self) {
-        // SAFETY: the caller's.
-        unsafe { self.free.force_unlock() };
+    pub(crate) fn hold_still(&'static self) {
+        crate::sys::fork::hold(self.free.lock());
     }
 
     /// `count` free slots, reused before new ones are made.

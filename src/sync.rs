@@ -1,7 +1,9 @@
-//! The one place that picks the primitives: parking_lot and std, or loom when its models are checked.
+//! The one place that picks the primitives: std's, or loom's when its models are checked.
+//!
+//! The mutex is std's, a word that sleeps in the kernel: with no table of sleepers beside it, one that was held across
+//! a fork can simply be released in the child, whoever slept on it in the parent. (parking_lot's hands itself over to
+//! such a sleeper, who is not there.)
 
-#[cfg(not(loom))]
-pub(crate) use parking_lot::{Mutex, MutexGuard};
 #[cfg(not(loom))]
 pub(crate) use std::sync::atomic;
 #[cfg(not(loom))]
@@ -11,27 +13,36 @@ pub(crate) use std::thread::yield_now;
 pub(crate) use loom::sync::atomic;
 #[cfg(loom)]
 pub(crate) use loom::thread::yield_now;
-#[cfg(loom)]
-pub(crate) use model::{Mutex, MutexGuard};
 
 #[cfg(loom)]
-mod model {
-    //! loom's mutex behind parking_lot's signatures, so that one source serves both.
-    pub(crate) use loom::sync::MutexGuard;
+use loom::sync as primitive;
+#[cfg(not(loom))]
+use std::sync as primitive;
 
-    #[derive(Debug, Default)]
-    pub(crate) struct Mutex<T>(loom::sync::Mutex<T>);
+pub(crate) use primitive::MutexGuard;
 
-    impl<T> Mutex<T> {
-        pub(crate) fn new(value: T) -> Self {
-            Self(loom::sync::Mutex::new(value))
-        }
+/// A mutex that a panic does not spoil: nothing is called under a lock of the library's that could leave its data half
+/// changed.
+#[derive(Debug, Default)]
+pub(crate) struct Mutex<T>(primitive::Mutex<T>);
 
-        pub(crate) fn lock(&self) -> MutexGuard<'_, T> {
-            match self.0.lock() {
-                Ok(guard) => guard,
-                Err(poisoned) => poisoned.into_inner(),
-            }
-        }
+impl<T> Mutex<T> {
+    #[cfg(not(loom))]
+    pub(crate) const fn new(value: T) -> Self {
+        Self(primitive::Mutex::new(value))
     }
+
+    #[cfg(loom)]
+    pub(crate) fn new(value: T) -> Self {
+        Self(primitive::Mutex::new(value))
+    }
+
+    #[inline]
+    pub(crate) fn lock(&self) -> MutexGuard<'_, T> {
+        self.0.lock().unwrap_or_else(primitive_poison)
+    }
+}
+
+fn primitive_poison<G>(poisoned: std::sync::PoisonError<G>) -> G {
+    poisoned.into_inner()
 }

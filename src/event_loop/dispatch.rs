@@ -5,7 +5,7 @@ use super::inbox::Item;
 use super::life::Life;
 use super::record::{Flags, Kind};
 use super::records::Place;
-use super::shared::{EXITED, SIGNALLED, Shared, WORK};
+use super::shared::{EXITED, LEFT, SIGNALLED, Shared, WORK};
 use super::task::{Callback, Task};
 use crate::handle::Handle;
 use crate::sync::atomic::Ordering;
@@ -36,25 +36,25 @@ impl Life {
     /// Looks at everything that may have become ready.
     pub(super) fn gather(&mut self, shared: &'static Shared, polled: &mut Polled) {
         self.come_back();
-        if self.exiting {
+        if self.is_exiting() {
             return;
         }
         self.stats.rounds += 1;
+        self.crowded = false;
+        if shared.notice.take(WORK | LEFT) & WORK != 0 {
+            self.open_inbox(shared);
+        }
+        self.open_incoming();
+        if self.is_exiting() {
+            return;
+        }
         self.watches.flush();
         let watches = self.watches.registered() > 0 || shared.is_embedded();
         if watches && !std::mem::take(&mut polled.fresh) {
             shared.sleeper().collect(0, &mut polled.buffer, &mut polled.reports);
         }
-        let reasons = shared.notice.take(WORK | SIGNALLED);
-        if reasons & WORK != 0 {
-            self.open_inbox(shared);
-        }
-        self.open_incoming(shared);
-        if self.exiting {
-            return;
-        }
         self.deliver_reports(&mut polled.reports);
-        if reasons & SIGNALLED != 0 {
+        if shared.notice.take(SIGNALLED) != 0 {
             self.deliver_signals(shared);
         }
         self.expire();
@@ -65,7 +65,7 @@ impl Life {
         let mut inbox = shared.inbox.lock();
         let count = inbox.items.len();
         self.crowded = count > 1;
-        if self.incoming.is_empty() && self.ready.take_tasks(&mut inbox) {
+        if count <= BUDGET && self.incoming.is_empty() && self.ready.take_tasks(&mut inbox) {
             self.stats.posts += count as u64;
             return;
         }
@@ -77,25 +77,25 @@ impl Life {
         }
     }
 
-    /// Sorts what came out of the inbox, up to an exit: what came after that is for the next run.
-    fn open_incoming(&mut self, shared: &'static Shared) {
-        while let Some(item) = self.incoming.pop_front() {
+    /// Sorts what came out of the inbox, up to a round's budget, so that a timer or a descriptor never stands behind
+    /// more than that; and up to an exit: what came after it is for the next run.
+    fn open_incoming(&mut self) {
+        while self.ready.len() < BUDGET {
+            let Some(item) = self.incoming.pop_front() else { break };
             match item {
                 Item::Task(task) => {
                     self.stats.posts += 1;
                     self.ready.push_task(task);
                 }
                 Item::Activated(event) => self.queue_activated(event),
-                Item::Exit => {
-                    self.exiting = true;
-                    shared.inbox.lock().exit_asked = false;
-                    break;
+                Item::Exit(exit) => {
+                    self.exit = exit;
+                    if self.is_exiting() {
+                        break;
+                    }
                 }
                 Item::Event { .. } => unreachable!("an inbox knows events by their handles"),
             }
-        }
-        if !self.incoming.is_empty() {
-            shared.ring(WORK);
         }
     }
 
@@ -173,7 +173,7 @@ impl Life {
                         return Some(Call::Callback(self.start(key)));
                     }
                 }
-                Item::Activated(_) | Item::Exit => unreachable!("sorted before they are ready"),
+                Item::Activated(_) | Item::Exit(_) => unreachable!("sorted before they are ready"),
             }
         }
         None
@@ -272,15 +272,22 @@ impl Life {
     }
 
     /// Ends a round: what is left for the next one, and what the kernel must hear before a sleep.
-    pub(super) fn end_round(&mut self, shared: &Shared) {
-        if self.ready.len() > 0 {
-            shared.ring(WORK);
-        } else if std::mem::take(&mut self.exiting) {
+    pub(super) fn end_round(&mut self, shared: &Shared, polled_more: bool) {
+        if self.is_exiting() && self.ready.len() == 0 {
             // What was active when the exit was asked has run.
+            self.exit = 0;
             shared.ring(EXITED);
+        }
+        if self.ready.len() > 0 || !self.incoming.is_empty() || polled_more {
+            shared.ring(LEFT);
         }
         self.watches.flush();
         shared.descriptors.store(self.watches.registered(), Ordering::Release);
+        if shared.is_embedded() {
+            // What was called off inside a callback must not wake the foreign loop.
+            let next = self.next_deadline();
+            self.set_deadline(next);
+        }
     }
 
     /// Adds or takes away a reason to keep running that is no event: a future, a thread.

@@ -13,8 +13,8 @@ pub(super) enum Item {
     Activated(Handle),
     /// An event that is ready, unless its stamp has moved on: then the entry is void. Only in the ready queue.
     Event { key: Key, stamp: u32 },
-    /// Leave when everything before this has run.
-    Exit,
+    /// Leave when everything before this has run; if the exit with this number still stands.
+    Exit(u32),
 }
 
 /// See the module.
@@ -25,8 +25,8 @@ pub(super) struct Inbox {
     pub(super) others: usize,
     /// Which life of the slot's loop this is for; a post to an earlier one finds it changed.
     pub(super) handle: Option<Handle>,
-    /// An exit is under way: another one adds nothing to it.
-    pub(super) exit_asked: bool,
+    /// The last exit's number.
+    pub(super) exits: u32,
 }
 
 impl Inbox {

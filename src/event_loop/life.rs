@@ -45,8 +45,8 @@ pub(super) struct Life {
     pub(super) guests: usize,
     pub(super) bound: usize,
     pending: u64,
-    /// An exit came out of the inbox: nothing new is looked at until what is ready has run.
-    pub(super) exiting: bool,
+    /// The exit that came out of the inbox: while it stands, nothing new is looked at, and what is ready runs.
+    pub(super) exit: u32,
     /// More came in one round than one thing: the senders are faster than the loop turns.
     pub(super) crowded: bool,
     /// The round's time.
@@ -77,7 +77,7 @@ impl Life {
             guests: 0,
             bound: 0,
             pending: 0,
-            exiting: false,
+            exit: 0,
             crowded: false,
             now,
             stats: Stats::default(),
@@ -226,6 +226,11 @@ impl Life {
         self.timers.next(&mut self.events, looks)
     }
 
+    /// Does what is ready run first, for an exit that was asked and not used up since?
+    pub(super) fn is_exiting(&self) -> bool {
+        self.exit != 0 && self.exit == self.shared.exit.load(Ordering::Acquire)
+    }
+
     /// Does a thread run the loop, rather than pull?
     fn is_run(&self) -> bool {
         self.shared.runner.load(Ordering::Relaxed) != 0
@@ -298,8 +303,8 @@ impl Life {
             Kind::Fd => {
                 let target = self.events.call(key).target;
                 self.watches.remove(target, key, closing);
-                if self.shared.pulled.load(Ordering::Acquire) {
-                    // A wait may come at any time, and can't tell the kernel itself.
+                if self.shared.pulled.load(Ordering::Acquire) || self.shared.is_offered() {
+                    // A wait may come at any time, ours or a foreign loop's, and can't tell the kernel itself.
                     self.watches.flush();
                 }
                 self.shared.descriptors.store(self.watches.registered(), Ordering::Release);

@@ -116,7 +116,6 @@ impl Shared {
             }
             let mut inbox = self.inbox.lock();
             inbox.handle = None;
-            inbox.exit_asked = false;
             inbox.others = 0;
             let dropped = std::mem::take(&mut inbox.items);
             drop(inbox);
@@ -136,6 +135,7 @@ impl Shared {
             thread.store(0, Ordering::Release);
         }
         self.embedded.store(false, Ordering::Relaxed);
+        self.exit.store(0, Ordering::Relaxed);
         self.pulled.store(false, Ordering::Relaxed);
         self.wakeups.store(0, Ordering::Relaxed);
         if let Some(basket) = self.basket.get() {

@@ -83,13 +83,6 @@ pub(super) fn hold_still() {
     EVENTS.hold_still();
 }
 
-/// # Safety
-/// The calling thread called [`hold_still`] before, and not this since.
-pub(super) unsafe fn let_go() {
-    // SAFETY: the caller's.
-    unsafe { EVENTS.let_go() };
-}
-
 /// The records of one loop. There is one of these for each living loop, under its lock.
 #[derive(Debug)]
 pub(super) struct Records {

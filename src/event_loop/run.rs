@@ -63,18 +63,22 @@ pub(crate) fn run(handle: Handle) -> Result<End> {
 /// Runs one round, waiting at most `timeout` for something to be ready; how many callbacks ran.
 pub(crate) fn run_once(handle: Handle, timeout: Nanos) -> Result<u32> {
     let mut run = Run::begin(handle)?;
-    match run.round(limit(timeout))? {
-        Round::Ran(count) if !run.shared.asked() => Ok(count),
-        Round::Ran(count) => {
-            run.leave();
-            Ok(count)
+    let mut until = limit(timeout);
+    let mut ran = 0;
+    loop {
+        match run.round(until)? {
+            Round::Ran(count) => ran += count,
+            Round::Ended(End::Asked) => break,
+            Round::Ended(End::Empty) => return Ok(ran),
         }
-        Round::Ended(End::Asked) => {
-            run.leave();
-            Ok(0)
+        if !run.shared.asked() {
+            return Ok(ran);
         }
-        Round::Ended(End::Empty) => Ok(0),
+        // An exit that was asked meanwhile lets what is active run first, as in a run.
+        until = 0;
     }
+    run.leave();
+    Ok(ran)
 }
 
 /// Waits until something is ready; false when `timeout` is over.
@@ -115,6 +119,7 @@ pub(crate) fn take(handle: Handle, capacity: usize, put: &mut dyn FnMut(Taken)) 
             basket.empty(&mut polled.reports);
         }
         life.gather(shared, &mut polled);
+        let polled_more = !polled.reports.is_empty();
         life.polled = Some(polled);
         let mut count = 0;
         while count < capacity {
@@ -123,7 +128,7 @@ pub(crate) fn take(handle: Handle, capacity: usize, put: &mut dyn FnMut(Taken)) 
             count += 1;
         }
         life.wind_idle_timeouts();
-        life.end_round(shared);
+        life.end_round(shared, polled_more);
         Ok(count)
     })?;
     shared.offer_descriptor();
@@ -176,8 +181,9 @@ impl Shared {
         self.notice.reasons() & BREAK != 0
     }
 
+    /// Was an exit or a break asked, and has not ended a run yet?
     fn asked(&self) -> bool {
-        self.notice.reasons() & (EXITED | BREAK) != 0
+        self.breaks() || self.exit.load(Ordering::Acquire) != 0
     }
 
     /// Was the calling thread killed? What was rung for one that waited here before it is no matter.
@@ -202,17 +208,16 @@ impl Shared {
         if reasons & (EXITED | BREAK) != 0 {
             return Look::Asked;
         }
-        if reasons != 0 || self.idle.load(Ordering::Acquire) > 0 {
+        if reasons != 0 {
             return Look::Ready;
         }
-        let deadline = self.next_deadline();
-        if deadline != NEVER && deadline <= now() {
-            return Look::Ready;
-        }
+        // Idle events and timers that don't keep the loop running don't.
         if self.holds.load(Ordering::Acquire) == 0 {
             return Look::Empty;
         }
-        Look::Sleep(deadline)
+        let deadline = self.next_deadline();
+        let due = deadline != NEVER && deadline <= now();
+        if due || self.idle.load(Ordering::Acquire) > 0 { Look::Ready } else { Look::Sleep(deadline) }
     }
 
     /// The wait of the pull calls.
@@ -222,7 +227,7 @@ impl Shared {
             match self.look() {
                 Look::Interrupted => self.check_interrupted()?,
                 Look::Asked => {
-                    self.notice.take(EXITED | BREAK);
+                    self.use_up_exit();
                     return Err(Code::Cancelled.into());
                 }
                 Look::Ready => return Ok(true),
@@ -267,7 +272,7 @@ impl Shared {
     /// Between rounds the descriptor of an embedded loop stands for a sleeper: it becomes readable when there is
     /// work, and is already if there is some now.
     pub(super) fn offer_descriptor(&self) {
-        if self.is_embedded() {
+        if self.is_offered() {
             let busy = !matches!(self.look(), Look::Sleep(_) | Look::Empty);
             if busy || !self.notice.fall_asleep_in_poll() {
                 self.sleeper().wake();
@@ -307,6 +312,8 @@ struct Run {
     tasks_run: u64,
     /// The last round was.
     crowded: bool,
+    /// An embedded loop was looked at although nothing keeps it running.
+    looked: bool,
 }
 
 impl Run {
@@ -326,8 +333,15 @@ impl Run {
             return Err(Error::new(Code::Busy, "another thread runs the loop"));
         }
         let _ = CURRENT.try_with(|current| current.set(Some(handle)));
-        let mut run =
-            Run { handle, shared, polled: Box::default(), tasks: VecDeque::new(), tasks_run: 0, crowded: false };
+        let mut run = Run {
+            handle,
+            shared,
+            polled: Box::default(),
+            tasks: VecDeque::new(),
+            tasks_run: 0,
+            crowded: false,
+            looked: false,
+        };
         shared.owner.store(me, Ordering::Release);
         shared.pulled.store(false, Ordering::Release);
         // It may have been freed before it was claimed.
@@ -351,8 +365,8 @@ impl Run {
             match shared.look() {
                 Look::Interrupted => shared.check_interrupted()?,
                 Look::Asked => return Ok(Round::Ended(End::Asked)),
-                Look::Empty => return Ok(Round::Ended(End::Empty)),
-                Look::Ready => break,
+                Look::Empty if self.may_be_empty() => return Ok(Round::Ended(End::Empty)),
+                Look::Empty | Look::Ready => break,
                 // No time to wait is time for one look at the descriptors.
                 Look::Sleep(_) if until == 0 => break,
                 Look::Sleep(deadline) => {
@@ -367,6 +381,12 @@ impl Run {
             }
         }
         self.dispatch().map(Round::Ran)
+    }
+
+    /// With nothing to keep it running the loop is empty. An embedded one looks once all the same: what stands in its
+    /// descriptor would be there for ever.
+    fn may_be_empty(&mut self) -> bool {
+        !self.shared.is_embedded() || std::mem::replace(&mut self.looked, true)
     }
 
     fn sleep(&mut self, deadline: Nanos) {
@@ -387,7 +407,7 @@ impl Run {
             let life = guard.as_mut().ok_or(Code::Stale)?;
             life.gather(shared, &mut self.polled);
             // An exit waits for all that was active then.
-            if life.exiting { usize::MAX } else { BUDGET.min(life.ready.len()) }
+            if life.is_exiting() { usize::MAX } else { BUDGET.min(life.ready.len()) }
         };
         let mut ran = 0;
         loop {
@@ -430,7 +450,7 @@ impl Run {
             }
         };
         if matches!(next, Next::Nothing) {
-            life.end_round(shared);
+            life.end_round(shared, !self.polled.reports.is_empty());
             self.crowded = life.crowded;
         }
         Ok((next, std::mem::take(&mut life.graves)))
@@ -465,7 +485,7 @@ impl Run {
 
     /// The run is over: uses up what asked for it, and runs what was left for this moment, last in, first out.
     fn leave(&mut self) {
-        self.shared.notice.take(EXITED | BREAK);
+        self.shared.use_up_exit();
         loop {
             let last = self.shared.with(self.handle, |life| Ok(life.exits.pop()));
             match last {

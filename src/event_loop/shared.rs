@@ -14,7 +14,7 @@ use crate::sys::{fork, os_thread};
 use crate::waiting::notice::{Notice, Wake};
 use std::sync::OnceLock;
 
-/// Something is in the inbox, or was left over from the round before.
+/// Something is in the inbox. Rung and taken so that it stands whenever there is.
 pub(super) const WORK: u32 = 1;
 /// A signal came.
 pub(super) const SIGNALLED: u32 = 2;
@@ -26,6 +26,8 @@ pub(super) const BREAK: u32 = 8;
 pub(super) const INTERRUPTED: u32 = 16;
 /// Something changed that a sleeper must take into account: a nearer deadline, nothing left to wait for.
 pub(super) const LOOK: u32 = 32;
+/// Something that came out of the inbox, or out of the kernel, is left over; or owners wait to be told.
+pub(super) const LEFT: u32 = 64;
 
 /// How many of the inbox's items are looked through for one that was called off.
 const NEWEST: usize = 64;
@@ -52,6 +54,8 @@ pub(crate) struct Shared {
     pub(super) wakeups: AtomicU64,
     /// What the kernel reported to a waiter and nobody took yet; made for the first one.
     pub(super) basket: OnceLock<Box<Basket>>,
+    /// The number of the exit that was asked and has not ended a run yet; 0 when there is none.
+    pub(super) exit: AtomicU32,
     /// A foreign loop watches this one's descriptor.
     pub(super) embedded: AtomicBool,
     /// The process, counted by forks, that the loop belongs to.
@@ -78,6 +82,7 @@ impl Default for Shared {
             pulled: AtomicBool::new(false),
             wakeups: AtomicU64::new(0),
             basket: OnceLock::new(),
+            exit: AtomicU32::new(0),
             embedded: AtomicBool::new(false),
             process: AtomicU32::new(0),
             sleep_fd: AtomicI32::new(-1),
@@ -114,16 +119,25 @@ impl Shared {
         let Some(life) = guard.as_mut() else { return };
         let buries = self.may_bury() && !life.graves.is_empty();
         let graves = if buries { std::mem::take(&mut life.graves) } else { Vec::new() };
-        let look_again = std::mem::take(&mut life.look_again);
+        life.look_again = false;
         // Graves that are left are the running thread's to close.
-        let reason = if life.graves.is_empty() { LOOK } else { WORK };
-        let rings = (look_again || reason == WORK) && !self.runs_here();
-        let wake = if rings { self.notice.ring(reason) } else { Wake::Nobody };
+        let reason = if life.graves.is_empty() { LOOK } else { LEFT };
+        let sleeps_elsewhere = !self.runs_here() && !self.is_offered();
+        let wake = if sleeps_elsewhere { self.notice.ring(reason) } else { Wake::Nobody };
         drop(guard);
         self.finish_ring(wake);
+        if self.is_offered() {
+            self.offer_descriptor();
+        }
         for grave in graves {
             grave.close();
         }
+    }
+
+    /// Is it embedded, and nobody of ours inside? Then its descriptor says whether there is work.
+    pub(super) fn is_offered(&self) -> bool {
+        let inside = [&self.runner, &self.waiter].into_iter().any(|thread| thread.load(Ordering::Acquire) != 0);
+        self.is_embedded() && !inside
     }
 
     /// May the calling thread tell the owners of freed events? On the loop's thread, or when nobody runs it.
@@ -156,23 +170,30 @@ impl Shared {
             if inbox.handle != Some(handle) {
                 return Err(Code::Stale.into());
             }
-            let reasons = self.notice.reasons();
-            if inbox.exit_asked || reasons & EXITED != 0 {
+            if self.exit.load(Ordering::Acquire) != 0 {
                 // It is leaving already.
                 return Ok(());
             }
-            let idle = self.runner.load(Ordering::Acquire) == 0 && reasons & WORK == 0;
-            if idle && inbox.items.is_empty() {
+            inbox.exits = inbox.exits.wrapping_add(1).max(1);
+            self.exit.store(inbox.exits, Ordering::Release);
+            let active = self.notice.reasons() & (WORK | LEFT) != 0 || self.runner.load(Ordering::Acquire) != 0;
+            if active {
+                let exit = Item::Exit(inbox.exits);
+                inbox.push(exit);
+                self.ring_for_inbox()
+            } else {
                 // Nothing is active that it would have to wait for.
                 self.notice.ring(EXITED)
-            } else {
-                inbox.exit_asked = true;
-                inbox.push(Item::Exit);
-                self.ring_for_inbox()
             }
         };
         self.finish_ring(wake);
         Ok(())
+    }
+
+    /// What asked for the end has had it.
+    pub(super) fn use_up_exit(&self) {
+        self.exit.store(0, Ordering::Release);
+        self.notice.take(EXITED | BREAK);
     }
 
     /// Takes an activation that was called off out of the inbox, so that it promises nothing to a wait. Only among the

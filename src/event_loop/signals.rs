@@ -2,13 +2,13 @@
 //!
 //! The handler counts the signal in each loop that watches it and rings the loop's notice: read-modify-writes on
 //! memory that is never given back, and at the most one `write` or futex call. No pipe, no lock, no mask.
-#![expect(unsafe_code, reason = "a lock that is held across a fork is released by another frame")]
 
 use super::LOOPS;
 use super::shared::SIGNALLED;
 use crate::error::Result;
 use crate::sync::Mutex;
 use crate::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use crate::sys::fork;
 use crate::sys::signal::{self, END, Saved};
 use std::ffi::c_int;
 
@@ -148,16 +148,9 @@ fn one_less(signum: c_int) {
     }
 }
 
-/// Keeps the actions as they are until [`let_go`], around a fork.
+/// Keeps the actions as they are, around a fork.
 pub(super) fn hold_still() {
-    std::mem::forget(ACTIONS.lock());
-}
-
-/// # Safety
-/// The calling thread called [`hold_still`] before, and not this since.
-pub(super) unsafe fn let_go() {
-    // SAFETY: the caller's; the guard was forgotten.
-    unsafe { ACTIONS.force_unlock() };
+    fork::hold(ACTIONS.lock());
 }
 
 /// Async-signal-safe: no lock, no allocation.

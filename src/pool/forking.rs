@@ -1,6 +1,5 @@
 //! A fork while other threads use pools. The parent's pools don't exist in the child; the locks around them must be
 //! whole there.
-#![expect(unsafe_code, reason = "locks are released by another stack frame than the one that took them")]
 
 use super::{POOLS, SHARED};
 use crate::error::Result;
@@ -13,18 +12,11 @@ use std::sync::Once;
 pub(super) fn prepare() -> Result<()> {
     static ONCE: Once = Once::new();
     event_loop::enable_threading()?;
-    ONCE.call_once(|| fork::watch(take_locks, give_locks_back));
+    ONCE.call_once(|| fork::watch(take_locks));
     Ok(())
 }
 
 extern "C" fn take_locks() {
-    std::mem::forget(SHARED.lock());
+    fork::hold(SHARED.lock());
     POOLS.hold_still();
-}
-
-extern "C" fn give_locks_back() {
-    // SAFETY: `take_locks` ran on this thread and forgot this guard.
-    unsafe { POOLS.let_go() };
-    // SAFETY: likewise.
-    unsafe { SHARED.force_unlock() };
 }
