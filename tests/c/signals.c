@@ -406,7 +406,7 @@ static void the_loop_watches_the_storm_itself(void) {
     check_join(thread);
     CHECK_EQ(timer.count, 1);
     CHECK_GE(timer.at - start, PIRN_MS(100));
-    CHECK_GE(seen.count, 5);
+    CHECK_GE(seen.count, 1);
     teardown();
 }
 
