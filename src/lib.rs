@@ -109,7 +109,11 @@ pub use future::{Future, Promise, State as FutureState};
 pub use log::{Level, Sink, log_to};
 #[cfg(not(loom))]
 pub use pool::{Pool, queue_work, set_threads as set_shared_threads};
-pub use value::{Bytes, Failure, FreeFn, Pointer, Value};
+#[cfg(not(loom))]
+pub use thread::{
+    Attached, Builder, Inbox, Mail, SendError, State, Thread, ThreadRef, ThreadStats, Ticket, sleep_for as sleep,
+};
+pub use value::{Bytes, Failure, FreeFn, Object, Pointer, Value};
 
 /// The examples of README.md, which the documentation tests run.
 #[cfg(doctest)]

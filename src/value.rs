@@ -4,6 +4,7 @@
 use crate::error::{Code, Error, Result};
 use crate::handle::Handle;
 use std::alloc::Layout;
+use std::any::Any;
 use std::ffi::c_void;
 use std::fmt;
 use std::ptr::NonNull;
@@ -33,6 +34,8 @@ pub enum Value {
     Error(Failure),
     /// A future to forward to; only as the result of a then-function.
     Future(FutureRef),
+    /// A Rust value, between threads that know its type. C sees nothing there.
+    Object(Object),
 }
 
 impl Value {
@@ -53,6 +56,7 @@ impl Value {
                 Value::Error(Failure { code: failure.code, text: Bytes::copy(failure.text.as_slice())? })
             }
             Value::Future(future) => Value::Future(*future),
+            Value::Object(_) => return Err(Error::new(Code::Invalid, "a Rust value is not copied")),
         })
     }
 
@@ -62,13 +66,13 @@ impl Value {
         match self {
             Value::Nil | Value::Integer(_) | Value::Number(_) | Value::Future(_) => false,
             Value::Bytes(bytes) | Value::Error(Failure { text: bytes, .. }) => matches!(bytes.0, Storage::Heap(_)),
-            Value::Pointer(_) => true,
+            Value::Pointer(_) | Value::Object(_) => true,
         }
     }
 
     /// Is it a pointer that must be freed exactly once?
     pub(crate) fn owns_pointer(&self) -> bool {
-        matches!(self, Value::Pointer(Pointer { free: Some(_), .. }))
+        matches!(self, Value::Pointer(Pointer { free: Some(_), .. }) | Value::Object(_))
     }
 
     /// Lets a pointer go without freeing it: it still belongs to whoever offered it.
@@ -108,6 +112,7 @@ impl std::hash::Hash for Value {
             Value::Pointer(pointer) => pointer.address.hash(state),
             Value::Error(failure) => (failure.code, failure.text.as_slice()).hash(state),
             Value::Future(future) => future.0.hash(state),
+            Value::Object(object) => std::ptr::hash(&raw const *object.0, state),
         }
     }
 }
@@ -153,6 +158,37 @@ impl From<&Error> for Failure {
         // Words that find no memory are left out; the code always gets through.
         let text = Bytes::copy(error.text().as_bytes()).unwrap_or_else(|_| Bytes::default());
         Self { code: error.code() as i32, text }
+    }
+}
+
+/// A Rust value of any type, owned.
+pub struct Object(Box<dyn Any + Send>);
+
+impl Object {
+    /// Takes `value` in.
+    pub fn new<T: Send + 'static>(value: T) -> Self {
+        Self(Box::new(value))
+    }
+
+    /// The value, if that is its type.
+    pub fn take<T: 'static>(self) -> Option<T> {
+        self.0.downcast().ok().map(|value| *value)
+    }
+
+    /// A look at it, if that is its type.
+    pub fn get<T: 'static>(&self) -> Option<&T> {
+        self.0.downcast_ref()
+    }
+
+    /// The same, to change it.
+    pub fn get_mut<T: 'static>(&mut self) -> Option<&mut T> {
+        self.0.downcast_mut()
+    }
+}
+
+impl fmt::Debug for Object {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Object")
     }
 }
 

@@ -360,6 +360,7 @@ fn view(value: &Value) -> pirn_value {
         Value::Pointer(held) => pirn_value::new(PIRN_POINTER, pirn_payload { pointer: held.as_ptr() }, None),
         Value::Error(failure) => data(PIRN_ERROR, failure.code, &failure.text),
         Value::Future(future) => pirn_value::new(PIRN_FUTURE, pirn_payload { pointer: pointer(future.0) }, None),
+        Value::Object(_) => pirn_value::NIL,
     }
 }
 

@@ -25,8 +25,14 @@ mod close;
 mod coalesce;
 mod lane;
 mod line;
+#[cfg(all(test, loom))]
+mod loom_tests;
 mod on_loop;
 mod receive;
+#[cfg(test)]
+mod testing;
+#[cfg(all(test, not(loom)))]
+mod tests;
 mod timers;
 
 pub(crate) use coalesce::Rules;
@@ -35,7 +41,7 @@ pub(crate) use on_loop::Rest;
 pub(crate) use receive::Ready;
 
 use crate::error::Code;
-use crate::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, AtomicUsize, Ordering};
+use crate::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, AtomicUsize, Ordering, fence};
 use crate::sync::{Mutex, MutexGuard};
 use crate::sys::clock::{NEVER, Nanos};
 use crate::value::Value;
@@ -267,8 +273,9 @@ impl<T: Parcel> Mailbox<T> {
         inner.belongs_to(tenant)?;
         inner.limit = if limit == 0 { usize::MAX } else { limit };
         let mut after = Aftermath::default();
-        self.let_in(&mut inner, &mut after);
+        let wake = self.let_in(&mut inner, &mut after);
         drop(inner);
+        self.wake(wake);
         after.finish();
         Ok(())
     }
@@ -353,6 +360,9 @@ impl<T: Parcel> Mailbox<T> {
             inner.line.join(item, ticket);
         }
         self.blocked.store(inner.line.len(), Ordering::Release);
+        // Either the receiver, which fences before it gives back, sees the line, or this sees what it has taken.
+        fence(Ordering::SeqCst);
+        wake = stronger(wake, self.let_in(inner, after));
         Ok((Sent::InLine(ticket), wake))
     }
 

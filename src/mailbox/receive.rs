@@ -2,7 +2,7 @@
 
 use super::{Aftermath, Coalescer, Gate, Inner, KILL, Lane, MESSAGE, Mailbox, Parcel, Rules, STOP, TIMER, lent_word};
 use crate::error::Code;
-use crate::sync::atomic::Ordering;
+use crate::sync::atomic::{Ordering, fence};
 use crate::sys::clock::{NEVER, Nanos, now};
 use crate::waiting::notice::Wake;
 use crate::waiting::waiter::{Edge, Kind, Waiter};
@@ -241,6 +241,8 @@ impl<T: Parcel> Mailbox<T> {
     /// Before the receiver waits for somebody else: what is left of its batch goes back, where it can be withdrawn,
     /// and whoever fits is let in.
     pub(crate) fn give_back(&self, batch: &mut Lane<T>) {
+        // See `merge_queue_or_line`.
+        fence(Ordering::SeqCst);
         if batch.live() == 0 && self.blocked.load(Ordering::Acquire) == 0 {
             return;
         }

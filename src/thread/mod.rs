@@ -10,6 +10,7 @@
 //! was given up; until then one bit in the slot's word says that the handle is stale for everybody but the thread
 //! itself.
 
+mod api;
 mod current;
 mod dump;
 mod join;
@@ -26,6 +27,7 @@ mod stats;
 mod trace;
 mod wait;
 
+pub use api::{Attached, Builder, Inbox, Mail, SendError, Thread, ThreadRef, ThreadStats, Ticket, sleep as sleep_for};
 pub(crate) use current::handle as current_handle;
 pub(crate) use dump::{dump, dump_dot};
 pub(crate) use join::{Joined, join, monitor, when_dead};

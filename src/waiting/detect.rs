@@ -60,7 +60,6 @@ pub(crate) struct Detector {
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Without {
     pub(crate) fence: bool,
-    pub(crate) second_look: bool,
     pub(crate) lock: bool,
 }
 
@@ -82,12 +81,9 @@ impl Detector {
         };
         let _guard = self.locks().then(|| self.one_at_a_time.lock());
         let cycle = find(graph, node);
-        if cycle.is_empty() || (self.looks_twice() && !stands(graph, &cycle)) {
-            return;
+        if !cycle.is_empty() && stands(graph, &cycle) {
+            fail_one(graph, &cycle);
         }
-        let victims = victims(&cycle);
-        let fail = |anyhow| victims.iter().any(|&victim| graph.fail(&cycle, victim, anyhow));
-        let _ = fail(false) || fail(true);
     }
 
     #[cfg(not(all(test, loom)))]
@@ -99,11 +95,12 @@ impl Detector {
     fn locks(&self) -> bool {
         true
     }
+}
 
-    #[cfg(not(all(test, loom)))]
-    fn looks_twice(&self) -> bool {
-        true
-    }
+fn fail_one(graph: &impl Graph, cycle: &[Link]) {
+    let victims = victims(cycle);
+    let fail = |anyhow| victims.iter().any(|&victim| graph.fail(cycle, victim, anyhow));
+    let _ = fail(false) || fail(true);
 }
 
 #[cfg(all(test, loom))]
@@ -120,8 +117,14 @@ impl Detector {
         !self.without.lock
     }
 
-    fn looks_twice(&self) -> bool {
-        !self.without.second_look
+    /// [`Detector::look`] that trusts its first look.
+    pub(super) fn look_once(&self, graph: &impl Graph, node: u32) {
+        fence(Ordering::SeqCst);
+        let cycle = cycle_through(graph, node);
+        let _guard = self.one_at_a_time.lock();
+        if !cycle.is_empty() {
+            fail_one(graph, &cycle);
+        }
     }
 }
 

@@ -199,7 +199,12 @@ impl Waiter {
         }
         // Only the own thread begins an epoch, and nobody can change the word of one that is over. If the last wait
         // was left by unwinding it is still open: then this store ends it, and its tickets end nothing any more.
-        self.word.store(epoch << STATE_BITS | ARMED, Ordering::Release);
+        if cfg!(loom) {
+            // loom does not infer that a compare-and-swap which read the word before this store comes before it.
+            self.word.swap(epoch << STATE_BITS | ARMED, Ordering::AcqRel);
+        } else {
+            self.word.store(epoch << STATE_BITS | ARMED, Ordering::Release);
+        }
         Ticket { waiter: self, epoch }
     }
 
@@ -362,9 +367,12 @@ impl Ticket {
         if waiter.word.compare_exchange(armed, waiting, Ordering::AcqRel, Ordering::Acquire).is_err() {
             return false;
         }
-        fence(Ordering::SeqCst);
-        if edge.kind == Kind::Room && waiter.moved_up.load(Ordering::Acquire) == self.epoch {
-            waiter.show(Edge::new(Kind::Call, edge.to));
+        if edge.kind == Kind::Room {
+            // Against `moved_up`: either that sees the edge, or this sees the epoch.
+            fence(Ordering::SeqCst);
+            if waiter.moved_up.load(Ordering::Acquire) == self.epoch {
+                waiter.show(Edge::new(Kind::Call, edge.to));
+            }
         }
         true
     }
