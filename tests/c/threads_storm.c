@@ -237,9 +237,60 @@ static void test_exact_books(void) {
     }
 }
 
+/* ---- nobody sleeps through a message ------------------------------------------------------------------------- */
+
+enum { POKES = 3000 };
+
+typedef struct poker {
+    pirn_thread *thread;
+    int way;
+    atomic_int sent;
+} poker;
+
+static void *poke(void *arg) {
+    poker *p = arg;
+    unsigned random = (unsigned)p->way * 7919u + 11;
+    for (int i = 0; i < POKES; i++) {
+        int code = p->way == 0   ? thread_send_async(p->thread, PIRN_INT(1))
+                   : p->way == 1 ? thread_try_send_async(p->thread, PIRN_INT(1))
+                   : p->way == 2 ? thread_send_async_within(p->thread, PIRN_INT(1), PIRN_US(next_random(&random) % 60))
+                                 : thread_send_sync_within(p->thread, PIRN_INT(1), PIRN_US(next_random(&random) % 60), NULL);
+        if (p->way < 3 && code == 0) ADD(p->sent, 1);
+        if (i % 16 == 0) nap(PIRN_US(next_random(&random) % 100));       /* so that the receiver falls asleep, too */
+    }
+    return NULL;
+}
+
+/* Each way to send, at once, to a receiver that falls asleep all the time. Afterwards nothing may be left in its queue
+ * while it sleeps, and it must hear a stop. */
+static void test_no_wake_is_lost(void) {
+    for (size_t limit = 1; limit <= 4; limit++) {
+        for (int round = 0; round < 3; round++) {
+            books_target target = { 0, 0 };
+            pirn_thread *t = make_thread("light-sleeper", books_run, &target);
+            CHECK_EQ(thread_set_queue_limit(t, limit), 0);
+            CHECK_EQ(thread_start(t), 0);
+            poker p[6];
+            pthread_t id[6];
+            for (int i = 0; i < 6; i++) {
+                p[i] = (poker){ .thread = t, .way = i % 4 };
+                id[i] = check_thread(poke, &p[i]);
+            }
+            for (int i = 0; i < 6; i++) pthread_join(id[i], NULL);
+            WAIT_FOR(stats_of(t).queued == 0);
+            CHECK_EQ(thread_stop(t), 0);
+            CHECK_EQ(thread_join(t, PIRN_SEC(20), NULL), 0);
+            CHECK_EQ(GET(target.lost), 0);
+            CHECK(ledger_closes(t));
+            CHECK_EQ(free_thread(t), 0);
+        }
+    }
+}
+
 int main(void) {
     CHECK_EQ(pirn_log_to(log_nothing, NULL), 0);     /* every fifth handler fails */
     TEST(test_storm);
     TEST(test_exact_books);
+    TEST(test_no_wake_is_lost);
     return check_done();
 }
