@@ -181,7 +181,7 @@ def w1b():
 
 def w2():
     columns = []
-    for place, n in ((ACROSS, 20000), (UNPINNED, 20000), (LOADED, 3000), (ONE_CORE, 100000)):
+    for place, n in ((ACROSS, 10000), (UNPINNED, 10000), (LOADED, 3000), (ONE_CORE, 50000)):
         g = Group(f"w2.{slug(place)}", place, quick=2 * (place in (ACROSS, ONE_CORE)))
         slow = place in (ONE_CORE, LOADED)
         few = [f"n={n}", f"warm={n // 10}"]
