@@ -166,7 +166,7 @@ int thread_wait(pirn_thread *self, pirn_ns timeout);
 //
 // Thread: own; never blocks, never calls back.
 // Owns: the caller frees the message with free_message, also after a reply.
-// Returns: the message, or NULL: PIRN_EAGAIN there is none; PIRN_EINTERRUPTED killed; PIRN_ETHREAD self is not
+// Returns: the message, or NULL: PIRN_EAGAIN there is none; PIRN_ETHREAD self is not
 //   the calling thread; PIRN_EHANDLE; PIRN_ESTALE; PIRN_EBUSY inside a key or merge function; PIRN_ENOMEM.
 // Since: 0.1
 pirn_message *thread_take(pirn_thread *self);

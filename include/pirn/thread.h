@@ -267,21 +267,23 @@ int thread_trace(pirn_thread *t, int fd);
 
 // Has fn called on the thread before its function.
 //
-// Setting it again replaces it; NULL takes it away.
+// Setting it again replaces it.
 //
 // Thread: any.
 // Owns: arg stays the caller's.
-// Returns: PIRN_OK; PIRN_EHANDLE; PIRN_ESTALE; PIRN_EBUSY inside a key or merge function.
+// Returns: PIRN_OK; PIRN_EINVAL fn is NULL; PIRN_EHANDLE; PIRN_ESTALE; PIRN_EBUSY inside a key or merge
+//   function.
 // Since: 0.1
 int thread_on_start(pirn_thread *t, pirn_task_fn fn, void *arg);
 
 // Has fn called on the thread after its function, however that ended.
 //
-// Setting it again replaces it; NULL takes it away.
+// Setting it again replaces it.
 //
 // Thread: any.
 // Owns: arg stays the caller's.
-// Returns: PIRN_OK; PIRN_EHANDLE; PIRN_ESTALE; PIRN_EBUSY inside a key or merge function.
+// Returns: PIRN_OK; PIRN_EINVAL fn is NULL; PIRN_EHANDLE; PIRN_ESTALE; PIRN_EBUSY inside a key or merge
+//   function.
 // Since: 0.1
 int thread_on_stop(pirn_thread *t, pirn_task_fn fn, void *arg);
 
@@ -346,14 +348,15 @@ pirn_thread *thread_find_service(const char *service);
 
 // Has fn called with each accepted message that nobody will handle.
 //
-// Setting it again replaces it; NULL takes it away.
+// Setting it again replaces it.
 //
 // fn may be called on any thread, with no lock held, and may call the library. Who waited for an answer to the
 // message has been told before.
 //
 // Thread: any.
 // Owns: arg stays the caller's; what fn leaves in the message is dropped after it.
-// Returns: PIRN_OK; PIRN_EHANDLE; PIRN_ESTALE; PIRN_EBUSY inside a key or merge function.
+// Returns: PIRN_OK; PIRN_EINVAL fn is NULL; PIRN_EHANDLE; PIRN_ESTALE; PIRN_EBUSY inside a key or merge
+//   function.
 // Since: 0.1
 int thread_on_undelivered(pirn_thread *t, pirn_undelivered_fn fn, void *arg);
 

@@ -267,7 +267,7 @@ pub extern "C" fn thread_wait(self_: *mut pirn_thread, timeout: pirn_ns) -> c_in
 ///
 /// Thread: own; never blocks, never calls back.
 /// Owns: the caller frees the message with free_message, also after a reply.
-/// Returns: the message, or NULL: PIRN_EAGAIN there is none; PIRN_EINTERRUPTED killed; PIRN_ETHREAD self is not
+/// Returns: the message, or NULL: PIRN_EAGAIN there is none; PIRN_ETHREAD self is not
 ///   the calling thread; PIRN_EHANDLE; PIRN_ESTALE; PIRN_EBUSY inside a key or merge function; PIRN_ENOMEM.
 /// Since: 0.1
 #[unsafe(no_mangle)]

@@ -10,6 +10,7 @@ use super::outcome::{self, Argument};
 use super::values::{self, pirn_value};
 use super::{Growing, copy_text, fill, guard, handle, optional_text, patience, pointer, required, text};
 use crate::error::{Code, Error, Result};
+use crate::event_loop::TaskFn;
 use crate::sys::clock::after;
 use crate::thread::{self, Joined, State};
 use crate::waiting::waiter::Kind;
@@ -362,28 +363,30 @@ pub extern "C" fn thread_trace(t: *mut pirn_thread, fd: c_int) -> c_int {
 
 /// Has fn called on the thread before its function.
 ///
-/// Setting it again replaces it; NULL takes it away.
+/// Setting it again replaces it.
 ///
 /// Thread: any.
 /// Owns: arg stays the caller's.
-/// Returns: PIRN_OK; PIRN_EHANDLE; PIRN_ESTALE; PIRN_EBUSY inside a key or merge function.
+/// Returns: PIRN_OK; PIRN_EINVAL fn is NULL; PIRN_EHANDLE; PIRN_ESTALE; PIRN_EBUSY inside a key or merge
+///   function.
 /// Since: 0.1
 #[unsafe(no_mangle)]
 pub extern "C" fn thread_on_start(t: *mut pirn_thread, r#fn: pirn_task_fn, arg: *mut c_void) -> c_int {
-    guard(|| thread::on_start(handle(t), hook(r#fn, arg)))
+    guard(|| thread::on_start(handle(t), Some(hook(required(r#fn)?, arg))))
 }
 
 /// Has fn called on the thread after its function, however that ended.
 ///
-/// Setting it again replaces it; NULL takes it away.
+/// Setting it again replaces it.
 ///
 /// Thread: any.
 /// Owns: arg stays the caller's.
-/// Returns: PIRN_OK; PIRN_EHANDLE; PIRN_ESTALE; PIRN_EBUSY inside a key or merge function.
+/// Returns: PIRN_OK; PIRN_EINVAL fn is NULL; PIRN_EHANDLE; PIRN_ESTALE; PIRN_EBUSY inside a key or merge
+///   function.
 /// Since: 0.1
 #[unsafe(no_mangle)]
 pub extern "C" fn thread_on_stop(t: *mut pirn_thread, r#fn: pirn_task_fn, arg: *mut c_void) -> c_int {
-    guard(|| thread::on_stop(handle(t), hook(r#fn, arg)))
+    guard(|| thread::on_stop(handle(t), Some(hook(required(r#fn)?, arg))))
 }
 
 /// Says how many messages may wait for a thread; 0: any number. Without it, 1000.
@@ -476,26 +479,26 @@ pub unsafe extern "C" fn thread_find_service(service: *const c_char) -> *mut pir
 
 /// Has fn called with each accepted message that nobody will handle.
 ///
-/// Setting it again replaces it; NULL takes it away.
+/// Setting it again replaces it.
 ///
 /// fn may be called on any thread, with no lock held, and may call the library. Who waited for an answer to the
 /// message has been told before.
 ///
 /// Thread: any.
 /// Owns: arg stays the caller's; what fn leaves in the message is dropped after it.
-/// Returns: PIRN_OK; PIRN_EHANDLE; PIRN_ESTALE; PIRN_EBUSY inside a key or merge function.
+/// Returns: PIRN_OK; PIRN_EINVAL fn is NULL; PIRN_EHANDLE; PIRN_ESTALE; PIRN_EBUSY inside a key or merge
+///   function.
 /// Since: 0.1
 #[unsafe(no_mangle)]
 pub extern "C" fn thread_on_undelivered(t: *mut pirn_thread, r#fn: pirn_undelivered_fn, arg: *mut c_void) -> c_int {
     let arg = Argument::new(arg);
     guard(|| {
-        let told = r#fn.map(|f| -> thread::OnUndelivered {
-            std::sync::Arc::new(move |t, reason, value| {
-                // SAFETY: C gave the function to be called like this, on any thread.
-                values::lend(value, |shown| unsafe { f(pointer(t), reason as c_int, shown, arg.get()) });
-            })
-        });
-        thread::on_undelivered(handle(t), told)
+        let f = required(r#fn)?;
+        let told = move |t, reason: Code, value| {
+            // SAFETY: C gave the function to be called like this, on any thread.
+            values::lend(value, |shown| unsafe { f(pointer(t), reason as c_int, shown, arg.get()) });
+        };
+        thread::on_undelivered(handle(t), Some(std::sync::Arc::new(told)))
     })
 }
 
@@ -574,10 +577,10 @@ pub(super) fn deadline(timeout: pirn_ns) -> Result<i64> {
     })
 }
 
-fn hook(task: pirn_task_fn, arg: *mut c_void) -> Option<thread::Hook> {
+fn hook(task: TaskFn, arg: *mut c_void) -> thread::Hook {
     let arg = Argument::new(arg);
     // SAFETY: C gave the function to be called like this, once, on the thread.
-    task.map(|task| -> thread::Hook { Box::new(move || unsafe { task(arg.get()) }) })
+    Box::new(move || unsafe { task(arg.get()) })
 }
 
 fn in_c(stats: thread::Stats) -> pirn_thread_stats {
