@@ -4,7 +4,10 @@ from html import escape
 
 WIDTH, HEIGHT = 640, 400
 LEFT, RIGHT, TOP, BOTTOM = 70, 130, 44, 52
-COLOURS = ["#c1121f", "#1d6fb8", "#2a8a4a", "#8a4fbf", "#c77700", "#4a5a68", "#0f8b8d"]
+# a name has one colour in all plots
+COLOURS = {"pirn": "#c1121f", "libevent": "#1d6fb8", "libev": "#2a8a4a", "libuv": "#8a4fbf", "glib": "#c77700",
+           "mutex-cond": "#0f8b8d", "crossbeam": "#0f8b8d", "tokio-delayqueue": "#b5478f", "mio": "#b5478f"}
+OTHER = "#4a5a68"
 
 
 def decades(values):
@@ -64,7 +67,7 @@ def line_plot(title, x_title, y_title, series):
     out.append(f'<text transform="translate(18 {(TOP + HEIGHT - BOTTOM) / 2:.0f}) rotate(-90)" text-anchor="middle" fill="#333333">{escape(y_title)}</text>')
     labels = spread([py(points[-1][1]) for points in series.values()], 15)
     for i, (name, points) in enumerate(series.items()):
-        colour, width = COLOURS[i % len(COLOURS)], 3 if i == 0 else 1.5
+        colour, width = COLOURS.get(name, OTHER), 3 if i == 0 else 1.5
         path = " ".join(f"{px(x):.1f},{py(y):.1f}" for x, y in points)
         out.append(f'<polyline points="{path}" fill="none" stroke="{colour}" stroke-width="{width}"/>')
         out += [f'<circle cx="{px(x):.1f}" cy="{py(y):.1f}" r="{width + 0.5}" fill="{colour}"/>' for x, y in points]
