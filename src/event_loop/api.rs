@@ -185,6 +185,11 @@ impl LoopRef {
         make(callback, |callee| super::make_event(self.0, callee))
     }
 
+    /// An event that stands for one of the library's threads; a forked child has no use for it.
+    pub(crate) fn make_private_event(&self, callback: impl FnMut(EventRef, What) + Send + 'static) -> Result<Event> {
+        make(callback, |callee| super::make_private_event(self.0, callee))
+    }
+
     /// An event that, once added, runs whenever `source` is ready.
     ///
     /// The event owns `source`, which is closed, if that is what dropping it does, when the event is freed and no

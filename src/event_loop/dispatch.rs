@@ -66,7 +66,6 @@ impl Life {
         let count = inbox.items.len();
         self.crowded = count > 1;
         if count <= BUDGET && self.incoming.is_empty() && self.ready.take_tasks(&mut inbox) {
-            self.stats.posts += count as u64;
             return;
         }
         inbox.others = 0;
@@ -83,10 +82,7 @@ impl Life {
         while self.ready.len() < BUDGET {
             let Some(item) = self.incoming.pop_front() else { break };
             match item {
-                Item::Task(task) => {
-                    self.stats.posts += 1;
-                    self.ready.push_task(task);
-                }
+                Item::Task(task) => self.ready.push_task(task),
                 Item::Activated(event) => self.queue_activated(event),
                 Item::Exit(exit) => {
                     self.exit = exit;
@@ -219,12 +215,14 @@ impl Life {
     /// Accounts for an expired timer and winds an interval up again; how many ticks this stands for.
     fn tick(&mut self, key: Key) -> u32 {
         let record = self.events.get(key);
-        let (deadline, period, kind) = (record.node.deadline(), record.period, record.kind);
-        let late = self.now.saturating_sub(deadline).max(0);
+        let (deadline, period, is_interval) = (record.node.deadline(), record.period, record.flags.has(Flags::TICKS));
+        let rewinds = is_interval && !record.node.is_armed();
+        // Ticks are counted up to now; how late a timer was, up to when it was found due.
+        let until = if rewinds { now() } else { self.now };
+        let late = until.saturating_sub(deadline).max(0);
         self.stats.timers_fired += 1;
         self.stats.max_lateness_ns = self.stats.max_lateness_ns.max(late as u64);
-        let is_interval = period > 0 && !kind.persists();
-        if !is_interval || record.node.is_armed() {
+        if !rewinds {
             return 1;
         }
         // Ticks that were missed come as one, and the next one is where it would have been.
@@ -242,7 +240,7 @@ impl Life {
             let period = record.period;
             if record.flags.has(Flags::FREED) {
                 self.bury(key);
-            } else if record.kind == Kind::Delay && !record.pends() {
+            } else if record.kind == Kind::Delay && !self.is_pending(key) {
                 if let Some(event) = self.events.handle(key) {
                     // It lives: every free holds this lock.
                     let _ = self.free(event, key);
@@ -266,7 +264,7 @@ impl Life {
     /// A descriptor's timeout is one of idleness: it begins anew after each callback.
     fn wind_idle_timeout(&mut self, key: Key, period: Nanos) {
         let record = self.events.get(key);
-        if period > 0 && record.kind.persists() && record.is_watched() {
+        if period > 0 && !record.flags.has(Flags::TICKS) && record.is_watched() {
             self.arm(key, after(period));
         }
     }
@@ -283,6 +281,8 @@ impl Life {
         }
         self.watches.flush();
         shared.descriptors.store(self.watches.registered(), Ordering::Release);
+        // Its thread is about to look.
+        self.look_again = false;
         if shared.is_embedded() {
             // What was called off inside a callback must not wake the foreign loop.
             let next = self.next_deadline();
@@ -292,7 +292,12 @@ impl Life {
 
     /// Adds or takes away a reason to keep running that is no event: a future, a thread.
     pub(super) fn change_guests(&mut self, more: bool) {
-        self.guests = if more { self.guests + 1 } else { self.guests.saturating_sub(1) };
+        match (more, self.guests) {
+            (true, _) => self.guests += 1,
+            // A forked child has forgotten it.
+            (false, 0) => return,
+            (false, _) => self.guests -= 1,
+        }
         self.change_holds(more);
     }
 }

@@ -26,12 +26,10 @@ pub(crate) fn dump(out: &mut dyn Write) -> Result {
 }
 
 fn dump_loop(out: &mut String, handle: Handle, shared: &Shared, life: &mut Life) -> Result {
-    let runner = shared.runner.load(Ordering::Relaxed);
-    let waiter = shared.waiter.load(Ordering::Relaxed);
-    let state = match (runner, waiter) {
-        (0, 0) => "idle".to_owned(),
-        (0, waiter) => format!("waited for by OS thread {waiter}"),
-        (runner, _) => format!("run by OS thread {runner}"),
+    let state = match (shared.holder.runs(), shared.holder.thread()) {
+        (_, 0) => "idle".to_owned(),
+        (true, runner) => format!("run by OS thread {runner}"),
+        (false, waiter) => format!("waited for by OS thread {waiter}"),
     };
     let stats = life.stats();
     writeln!(

@@ -2,7 +2,7 @@
 //! threads, finds nothing half done and no lock held.
 
 use super::{LOOPS, records, signals};
-use crate::sys::fork;
+use crate::sys::{fork, poller};
 use std::sync::Once;
 
 /// Sees to it that forks are watched for.
@@ -22,4 +22,5 @@ extern "C" fn take_locks() {
     }
     signals::hold_still();
     records::hold_still();
+    poller::hold_still();
 }

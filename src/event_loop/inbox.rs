@@ -25,6 +25,8 @@ pub(super) struct Inbox {
     pub(super) others: usize,
     /// Which life of the slot's loop this is for; a post to an earlier one finds it changed.
     pub(super) handle: Option<Handle>,
+    /// How many tasks users have posted.
+    pub(super) posts: u64,
     /// The last exit's number.
     pub(super) exits: u32,
 }

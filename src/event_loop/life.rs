@@ -15,6 +15,7 @@ use crate::error::{Code, Result};
 use crate::handle::Handle;
 use crate::sync::atomic::Ordering;
 use crate::sys::clock::{NEVER, Nanos, after, now};
+use crate::sys::os_thread;
 use crate::sys::poller::{Poller, WATCHES_FROM_NEXT_SLEEP};
 use crate::timer::{Key, Timers};
 use crate::what;
@@ -105,9 +106,13 @@ impl Life {
         record.flags.set(Flags::FREED, true);
         let is_out = record.flags.has(Flags::OUT);
         self.update_counts(key);
-        if !is_out {
-            self.bury(key);
+        if is_out && self.is_taken_here() {
+            // Who takes and frees knows best that no callback of his runs.
+            self.out.retain(|out| *out != key);
+        } else if is_out {
+            return Ok(());
         }
+        self.bury(key);
         Ok(())
     }
 
@@ -144,6 +149,7 @@ impl Life {
         let kind = self.prepare_to_add(key)?;
         let record = self.events.get(key);
         record.flags.set(Flags::ADDED, kind != Kind::Delay && kind != Kind::Interval);
+        record.flags.set(Flags::TICKS, false);
         record.period = if kind.persists() && timeout != NEVER { timeout } else { 0 };
         if timeout == NEVER {
             self.disarm(key);
@@ -159,6 +165,7 @@ impl Life {
         let kind = self.prepare_to_add(key)?;
         let record = self.events.get(key);
         record.flags.set(Flags::ADDED, kind != Kind::Delay && kind != Kind::Interval);
+        record.flags.set(Flags::TICKS, true);
         record.period = period;
         self.arm(key, after(period));
         self.update_counts(key);
@@ -168,16 +175,16 @@ impl Life {
     /// What the event watches is watched from here on, and a timeout that is replaced has not expired, even if its
     /// callback was about to hear of it.
     fn prepare_to_add(&mut self, key: Key) -> Result<Kind> {
+        let kind = self.events.get(key).kind;
+        if kind.watches() {
+            self.watch_target(key)?;
+        }
         let record = self.events.get(key);
-        let kind = record.kind;
         if u32::from(*record.reasons()) & what::TIMEOUT != 0 {
             *record.reasons() &= !(what::TIMEOUT as u16);
             if *record.reasons() == 0 && !activation::is_active(self.events.word(key)) {
                 self.events.get(key).leave_queue();
             }
-        }
-        if kind.watches() {
-            self.watch_target(key)?;
         }
         Ok(kind)
     }
@@ -231,9 +238,15 @@ impl Life {
         self.exit != 0 && self.exit == self.shared.exit.load(Ordering::Acquire)
     }
 
+    /// Does the calling thread drive the loop by pull calls?
+    fn is_taken_here(&self) -> bool {
+        let owner = self.shared.owner.load(Ordering::Acquire);
+        self.shared.pulled.load(Ordering::Acquire) && owner == os_thread::current()
+    }
+
     /// Does a thread run the loop, rather than pull?
     fn is_run(&self) -> bool {
-        self.shared.runner.load(Ordering::Relaxed) != 0
+        self.shared.holder.runs()
     }
 
     /// Publishes when the loop must be awake at the latest.
@@ -261,7 +274,7 @@ impl Life {
             // Activations that nothing will run for are counted all the same.
             self.stats.activations += u64::from(activation::take(word));
         }
-        if was_active && !was_queued && !self.is_run() {
+        if was_active && !was_queued {
             if let Some(event) = self.events.handle(key) {
                 self.shared.call_off(event);
             }
@@ -346,9 +359,27 @@ impl Life {
         }
     }
 
+    /// What the parent's threads had to do with the loop is nothing to a forked child.
+    pub(super) fn forget_guests(&mut self) {
+        for _ in 0..self.guests {
+            self.change_guests(false);
+        }
+        self.bound = 0;
+        for key in self.events.keys() {
+            let flags = self.events.get(key).flags;
+            if let (true, false, Some(event)) =
+                (flags.has(Flags::PRIVATE), flags.has(Flags::FREED), self.events.handle(key))
+            {
+                // It lives: every free holds this lock.
+                let _ = self.free(event, key);
+            }
+        }
+    }
+
     pub(super) fn stats(&self) -> Stats {
         let wakeups = self.shared.wakeups.load(Ordering::Relaxed);
-        Stats { events: self.events.len() as u64, pending: self.pending, wakeups, ..self.stats }
+        let posts = self.shared.inbox.lock().posts;
+        Stats { events: self.events.len() as u64, pending: self.pending, wakeups, posts, ..self.stats }
     }
 }
 

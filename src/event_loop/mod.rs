@@ -18,8 +18,11 @@ mod api;
 mod dispatch;
 mod dump;
 mod forking;
+mod holder;
 mod inbox;
 mod life;
+mod look;
+mod pull;
 mod ready;
 mod record;
 mod records;
@@ -33,8 +36,9 @@ mod watch;
 pub(crate) use api::stop_on_panic;
 pub use api::{Event, EventLoop, EventRef, Interest, LoopRef, What};
 pub(crate) use dump::dump;
+pub(crate) use pull::{Taken, take, wait};
 pub use run::End;
-pub(crate) use run::{Taken, current, run, run_once, take, wait};
+pub(crate) use run::{current, run, run_once};
 pub(crate) use shared::Shared;
 pub use stats::Stats;
 pub(crate) use task::{Argument, Task};
@@ -45,10 +49,11 @@ use crate::handle::{Handle, Kind as HandleKind, Table};
 use crate::sync::atomic::Ordering;
 use crate::sys::clock::{NEVER, Nanos, after};
 use crate::sys::poller::Poller;
-use crate::sys::{fork, os_thread, poller, signal};
+use crate::sys::{fork, poller, signal};
 use crate::value::FreeFn;
 use crate::what;
 use activation::Activation;
+use holder::{Claim, Role};
 use inbox::Item;
 use life::{Life, with_event};
 use record::{Call, Flags, Kind, Record};
@@ -79,68 +84,47 @@ pub(crate) fn make() -> Result<Handle> {
 
 /// Ends a loop that nobody runs; its events become stale and their owners are told.
 pub(crate) fn free(handle: Handle) -> Result<()> {
-    let shared = find(handle)?;
-    shared.check_process()?;
-    let busy = || Error::new(Code::Busy, "the loop is in use");
-    let me = os_thread::current();
-    shared.runner.compare_exchange(0, me, Ordering::AcqRel, Ordering::Acquire).map_err(|_| busy())?;
-    let ended = shared.end(handle, busy);
-    if ended.is_ok() {
-        // From here on the slot may be another loop's.
-        let _ = LOOPS.remove(handle);
-    } else {
-        shared.runner.store(0, Ordering::Release);
-    }
-    let life = ended?;
-    let Life { graves, .. } = &*life;
-    for grave in graves {
+    let claim = Claim::new(handle, Role::Frees)?;
+    let mut life = claim.0.end(handle)?;
+    // From here on the slot may be another loop's, once the claim is gone.
+    let _ = LOOPS.remove(handle);
+    drop(claim);
+    for grave in std::mem::take(&mut life.graves) {
         grave.close();
     }
     Ok(())
 }
 
 impl Shared {
-    /// Takes the loop's life out and makes the slot ready for the next one.
-    fn end(&'static self, handle: Handle, busy: impl Fn() -> Error) -> Result<Box<Life>> {
-        let waiter = self.waiter.load(Ordering::Acquire);
-        if waiter != 0 && waiter != os_thread::current() && os_thread::exists(waiter) {
-            return Err(busy());
-        }
+    /// Takes the loop's life out and makes the slot ready for the next one. The caller has claimed it.
+    fn end(&'static self, handle: Handle) -> Result<Box<Life>> {
         let mut life = {
             let mut guard = self.life.lock();
-            match guard.as_ref() {
-                Some(life) if life.handle != handle => return Err(Code::Stale.into()),
-                Some(life) if life.bound > 0 => return Err(busy()),
-                Some(_) => {}
-                None => return Err(Code::Stale.into()),
+            if guard.as_ref().is_some_and(|life| life.bound > 0) {
+                return Err(Error::new(Code::Busy, "a thread receives its messages in the loop"));
             }
             let mut inbox = self.inbox.lock();
-            inbox.handle = None;
-            inbox.others = 0;
-            let dropped = std::mem::take(&mut inbox.items);
+            let dropped = std::mem::take(&mut *inbox).items;
             drop(inbox);
-            let Some(mut life) = guard.take() else { return Err(Code::Stale.into()) };
+            let Some(mut life) = guard.take().filter(|life| life.handle == handle) else {
+                return Err(Code::Stale.into());
+            };
             life.incoming.extend(dropped);
             life
         };
         life.free_all();
-        self.notice.take(u32::MAX >> 2);
-        self.notice.awake();
+        self.notice.renew();
         self.notice.let_wakers_pass();
         self.deadline.store(NEVER, Ordering::Relaxed);
         for count in [&self.holds, &self.idle, &self.descriptors] {
             count.store(0, Ordering::Relaxed);
         }
-        for thread in [&self.waiter, &self.owner, &self.runner] {
-            thread.store(0, Ordering::Release);
-        }
-        self.embedded.store(false, Ordering::Relaxed);
+        self.owner.store(0, Ordering::Relaxed);
         self.exit.store(0, Ordering::Relaxed);
+        self.embedded.store(false, Ordering::Relaxed);
         self.pulled.store(false, Ordering::Relaxed);
         self.wakeups.store(0, Ordering::Relaxed);
-        if let Some(basket) = self.basket.get() {
-            basket.empty(&mut Vec::new());
-        }
+        self.basket.empty(&mut Vec::new());
         Ok(life)
     }
 }
@@ -166,9 +150,14 @@ pub(crate) fn interrupt(handle: Handle) -> Result<()> {
     Ok(())
 }
 
-/// Puts a task into the loop's inbox.
+/// Puts a user's task into the loop's inbox.
 pub(crate) fn post(handle: Handle, task: Task) -> Result<()> {
-    find(handle)?.put(handle, Item::Task(task))
+    find(handle)?.put(handle, Item::Task(task), 1)
+}
+
+/// Puts a task of the library's own into the loop's inbox.
+pub(crate) fn post_own(handle: Handle, task: Task) -> Result<()> {
+    find(handle)?.put(handle, Item::Task(task), 0)
 }
 
 /// Keeps a task for the end of the run.
@@ -182,15 +171,14 @@ pub(crate) fn on_exit(handle: Handle, task: Task) -> Result<()> {
 /// A descriptor that is readable when the loop has work.
 pub(crate) fn fd(handle: Handle) -> Result<RawFd> {
     let shared = find(handle)?;
-    let fd = shared.with(handle, |life| {
-        life.watches.set_alarm(shared.next_deadline())?;
+    shared.with(handle, |life| {
+        let fd = life.watches.embed(shared.next_deadline())?;
         shared.embedded.store(true, Ordering::Release);
-        life.watches.poller().descriptor()
-    })?;
-    if shared.runner.load(Ordering::Acquire) == 0 {
-        shared.offer_descriptor();
-    }
-    Ok(fd)
+        if shared.is_offered() {
+            shared.offer_descriptor();
+        }
+        Ok(fd)
+    })
 }
 
 /// What the loop has counted.
@@ -198,21 +186,31 @@ pub(crate) fn stats(handle: Handle) -> Result<Stats> {
     find(handle)?.with(handle, |life| Ok(life.stats()))
 }
 
-/// Makes the loop the forked child's own.
+/// Makes the loop the forked child's own. Where nothing was forked since it was made, there is nothing to do.
 pub(crate) fn reinit(handle: Handle) -> Result<()> {
     let shared = find(handle)?;
+    if shared.check_process().is_ok() {
+        return Ok(());
+    }
     let poller = Poller::new()?;
     let mut guard = shared.life.lock();
     let life = guard.as_mut().filter(|life| life.handle == handle).ok_or(Code::Stale)?;
     shared.set_sleeper(poller.sleeper());
     life.watches.replace(poller);
-    for thread in [&shared.runner, &shared.waiter, &shared.owner] {
-        thread.store(0, Ordering::Release);
+    // A fork inside a callback goes on in the run that it was in.
+    shared.holder.inherit(current() == Some(handle));
+    shared.owner.store(0, Ordering::Release);
+    shared.notice.renew();
+    shared.notice.forget_wakers();
+    life.forget_guests();
+    life.graves.clear();
+    if shared.is_embedded() {
+        life.watches.embed(shared.next_deadline())?;
     }
-    shared.notice.awake();
     shared.process.store(fork::generation(), Ordering::Release);
     drop(guard);
-    shared.ring(shared::LOOK);
+    // What was rung in the parent and not looked at.
+    shared.ring(shared::WORK | shared::LEFT | shared::LOOK);
     Ok(())
 }
 
@@ -259,6 +257,13 @@ pub(crate) fn make_event(handle: Handle, callee: Callee) -> Result<Handle> {
     insert(handle, Record::user(), callee.into())
 }
 
+/// One of the library's own, for a thread that is bound to the loop.
+pub(crate) fn make_private_event(handle: Handle, callee: Callee) -> Result<Handle> {
+    let mut record = Record::user();
+    record.flags.set(Flags::PRIVATE, true);
+    insert(handle, record, callee.into())
+}
+
 /// A descriptor's event; watched once it is added.
 pub(crate) fn make_fd_event(handle: Handle, fd: RawFd, interest: u32, callee: Callee) -> Result<Handle> {
     find(handle)?;
@@ -294,7 +299,7 @@ pub(crate) fn delay(handle: Handle, delay: Nanos, callee: Callee) -> Result<Hand
 pub(crate) fn interval(handle: Handle, period: Nanos, callee: Callee) -> Result<Handle> {
     find(handle)?;
     check_period(period)?;
-    insert_armed(handle, period, Record { period, ..Record::of(Kind::Interval) }, callee.into())
+    insert_armed(handle, period, Record::interval(period), callee.into())
 }
 
 fn check_period(period: Nanos) -> Result<()> {
@@ -345,6 +350,10 @@ pub(crate) fn check_event(event: Handle) -> Result<()> {
 #[inline]
 pub(crate) fn activate(event: Handle) -> Result<()> {
     let place = Place::find(event)?;
+    if fork::generation() != 0 {
+        place.check()?;
+        LOOPS.slot(place.home()).map_or(Ok(()), |slot| slot.body().check_process())?;
+    }
     if activation::activate(place.word(), event)? == Activation::First {
         // Of an event that was freed since, another's loop may hear; it finds out.
         if let Some(slot) = LOOPS.slot(place.home()) {

@@ -40,7 +40,7 @@ impl Kind {
 
 /// Facts about an event, one bit each.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Flags(u8);
+pub(super) struct Flags(u16);
 
 impl Flags {
     /// A user event that was not removed, or another one that is watched for.
@@ -57,6 +57,10 @@ impl Flags {
     pub(super) const HOLDS: Flags = Flags(32);
     /// It counts among those that are pending.
     pub(super) const PENDS: Flags = Flags(64);
+    /// Its period is an interval's, and not a timeout of idleness.
+    pub(super) const TICKS: Flags = Flags(128);
+    /// The library's own: it stands for one of its threads.
+    pub(super) const PRIVATE: Flags = Flags(256);
 
     #[inline]
     pub(super) fn has(self, flag: Flags) -> bool {
@@ -105,6 +109,13 @@ pub(super) struct Call {
 impl Record {
     pub(super) fn of(kind: Kind) -> Self {
         Self { kind, ..Self::default() }
+    }
+
+    /// An event that ticks.
+    pub(super) fn interval(period: Nanos) -> Self {
+        let mut record = Self { period, ..Self::of(Kind::Interval) };
+        record.flags.set(Flags::TICKS, true);
+        record
     }
 
     /// An event that is there from the beginning.

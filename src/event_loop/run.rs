@@ -1,15 +1,16 @@
 //! Running a loop: wait, then hand out what is ready, until something ends it.
 
 use super::dispatch::{BUDGET, Call, Polled};
+use super::holder::{Claim, Role};
 use super::inbox::Item;
 use super::life::Life;
-use super::shared::{BREAK, EXITED, INTERRUPTED, LOOK, Shared};
-use super::task::{Argument, Callback, Grave, Task, TaskFn};
-use super::{LOOPS, find};
+use super::look::{Look, limit};
+use super::shared::Shared;
+use super::task::{Callback, Grave, Task};
 use crate::error::{Code, Error, Result};
 use crate::handle::Handle;
-use crate::sync::atomic::{AtomicU32, Ordering};
-use crate::sys::clock::{NEVER, Nanos, after, now};
+use crate::sync::atomic::Ordering;
+use crate::sys::clock::{NEVER, Nanos, now};
 use crate::sys::os_thread;
 use crate::sys::poller::Sleeper;
 use crate::waiting;
@@ -32,15 +33,6 @@ pub enum End {
     Asked,
 }
 
-/// One thing that a taker got.
-pub(crate) struct Taken {
-    pub(crate) event: Option<Handle>,
-    pub(crate) what: u32,
-    pub(crate) count: u32,
-    pub(crate) argument: Argument,
-    pub(crate) task: Option<TaskFn>,
-}
-
 /// The loop that the calling thread is running.
 pub(crate) fn current() -> Option<Handle> {
     CURRENT.try_with(Cell::get).ok().flatten()
@@ -49,15 +41,15 @@ pub(crate) fn current() -> Option<Handle> {
 /// Runs the loop until something ends it.
 pub(crate) fn run(handle: Handle) -> Result<End> {
     let mut run = Run::begin(handle)?;
-    loop {
-        match run.round(NEVER)? {
-            Round::Ran(_) => {}
-            Round::Ended(end) => {
-                run.leave();
-                return Ok(end);
-            }
+    let end = loop {
+        match run.round(NEVER) {
+            Ok(Round::Ran(_)) => {}
+            Ok(Round::Ended(end)) => break Ok(end),
+            Err(error) => break Err(error),
         }
-    }
+    };
+    run.leave();
+    end
 }
 
 /// Runs one round, waiting at most `timeout` for something to be ready; how many callbacks ran.
@@ -81,87 +73,6 @@ pub(crate) fn run_once(handle: Handle, timeout: Nanos) -> Result<u32> {
     Ok(ran)
 }
 
-/// Waits until something is ready; false when `timeout` is over.
-///
-/// A leaf: no lock is touched, so that a runtime may unwind from any instruction of it. What it leaves behind then
-/// is its claim, which the next wait takes over.
-pub(crate) fn wait(handle: Handle, timeout: Nanos) -> Result<bool> {
-    let shared = find(handle)?;
-    shared.check_process()?;
-    let me = os_thread::current();
-    if shared.runner.load(Ordering::Acquire) != 0 || !claim(&shared.waiter, me) {
-        return Err(Error::new(Code::Busy, "another thread runs the loop or waits for it"));
-    }
-    shared.owner.store(me, Ordering::Release);
-    shared.pulled.store(true, Ordering::Release);
-    waiting::enter_elsewhere(handle);
-    let result = shared.wait_until_ready(limit(timeout));
-    waiting::leave_elsewhere();
-    shared.waiter.store(0, Ordering::Release);
-    result
-}
-
-/// Hands up to `capacity` things that are ready to `put`; how many. Never blocks, never calls back.
-pub(crate) fn take(handle: Handle, capacity: usize, put: &mut dyn FnMut(Taken)) -> Result<usize> {
-    let shared = find(handle)?;
-    let me = os_thread::current();
-    if shared.runner.load(Ordering::Acquire) != 0 {
-        return Err(Error::new(Code::Busy, "the loop is being run"));
-    }
-    match shared.owner.load(Ordering::Acquire) {
-        0 => shared.owner.store(me, Ordering::Release),
-        owner if owner == me => {}
-        _ => return Err(Error::new(Code::Thread, "another thread waited for this loop last")),
-    }
-    let count = shared.with(handle, |life| {
-        let mut polled = life.polled.take().unwrap_or_default();
-        if let Some(basket) = shared.basket.get() {
-            basket.empty(&mut polled.reports);
-        }
-        life.gather(shared, &mut polled);
-        let polled_more = !polled.reports.is_empty();
-        life.polled = Some(polled);
-        let mut count = 0;
-        while count < capacity {
-            let Some(call) = life.next_call() else { break };
-            put(call.into());
-            count += 1;
-        }
-        life.wind_idle_timeouts();
-        life.end_round(shared, polled_more);
-        Ok(count)
-    })?;
-    shared.offer_descriptor();
-    Ok(count)
-}
-
-impl From<Call> for Taken {
-    fn from(call: Call) -> Self {
-        match call {
-            Call::Task(task) => {
-                let (task, argument) = task.into_parts();
-                Taken { event: None, what: 0, count: 1, argument, task }
-            }
-            Call::Callback(callback) => Taken {
-                event: Some(callback.event),
-                what: callback.what,
-                count: callback.count,
-                argument: callback.argument,
-                task: None,
-            },
-        }
-    }
-}
-
-/// What there is to do.
-enum Look {
-    Interrupted,
-    Asked,
-    Ready,
-    Empty,
-    Sleep(Nanos),
-}
-
 /// What is to run next.
 enum Next {
     Callback(Callback),
@@ -176,136 +87,13 @@ enum Round {
     Ended(End),
 }
 
-impl Shared {
-    fn breaks(&self) -> bool {
-        self.notice.reasons() & BREAK != 0
-    }
-
-    /// Was an exit or a break asked, and has not ended a run yet?
-    fn asked(&self) -> bool {
-        self.breaks() || self.exit.load(Ordering::Acquire) != 0
-    }
-
-    /// Was the calling thread killed? What was rung for one that waited here before it is no matter.
-    fn check_interrupted(&self) -> Result<()> {
-        self.notice.take(INTERRUPTED);
-        if waiting::interrupted() { Err(Code::Interrupted.into()) } else { Ok(()) }
-    }
-
-    /// What is there to do now? Touches no lock.
-    fn look(&self) -> Look {
-        let reasons = self.notice.reasons();
-        if reasons & INTERRUPTED != 0 {
-            return Look::Interrupted;
-        }
-        let reasons = if reasons & LOOK != 0 {
-            // Taken before the rest is read, so that a change after this is rung for again.
-            self.notice.take(LOOK);
-            self.notice.reasons()
-        } else {
-            reasons
-        };
-        if reasons & (EXITED | BREAK) != 0 {
-            return Look::Asked;
-        }
-        if reasons != 0 {
-            return Look::Ready;
-        }
-        // Idle events and timers that don't keep the loop running don't.
-        if self.holds.load(Ordering::Acquire) == 0 {
-            return Look::Empty;
-        }
-        let deadline = self.next_deadline();
-        let due = deadline != NEVER && deadline <= now();
-        if due || self.idle.load(Ordering::Acquire) > 0 { Look::Ready } else { Look::Sleep(deadline) }
-    }
-
-    /// The wait of the pull calls.
-    fn wait_until_ready(&self, until: Nanos) -> Result<bool> {
-        self.check_interrupted()?;
-        loop {
-            match self.look() {
-                Look::Interrupted => self.check_interrupted()?,
-                Look::Asked => {
-                    self.use_up_exit();
-                    return Err(Code::Cancelled.into());
-                }
-                Look::Ready => return Ok(true),
-                Look::Empty => return Err(Code::NotFound.into()),
-                Look::Sleep(deadline) => {
-                    let basket = self.basket.get_or_init(Box::default);
-                    if self.doze(|sleeper| sleeper.collect_into(deadline.min(until), basket), deadline.min(until)) {
-                        return Ok(true);
-                    }
-                }
-            }
-            if until != NEVER && now() >= until && matches!(self.look(), Look::Sleep(_)) {
-                return Ok(false);
-            }
-        }
-    }
-
-    /// Sleeps until `deadline`, a ring, or, by `poll`, a descriptor; what `poll` says.
-    fn doze(&self, poll: impl FnOnce(Sleeper) -> bool, deadline: Nanos) -> bool {
-        if self.notice.linger(|| false) {
-            return false;
-        }
-        let ready = if !self.sleeps_in_poll() {
-            self.notice.park(deadline);
-            false
-        } else if self.notice.fall_asleep_in_poll() {
-            let ready = poll(self.sleeper());
-            self.notice.awake();
-            ready
-        } else {
-            return false;
-        };
-        self.wakeups.fetch_add(1, Ordering::Relaxed);
-        ready
-    }
-
-    /// With no descriptor to watch, a futex is the cheaper bed.
-    fn sleeps_in_poll(&self) -> bool {
-        self.descriptors.load(Ordering::Acquire) > 0 || self.is_embedded()
-    }
-
-    /// Between rounds the descriptor of an embedded loop stands for a sleeper: it becomes readable when there is
-    /// work, and is already if there is some now.
-    pub(super) fn offer_descriptor(&self) {
-        if self.is_offered() {
-            let busy = !matches!(self.look(), Look::Sleep(_) | Look::Empty);
-            if busy || !self.notice.fall_asleep_in_poll() {
-                self.sleeper().wake();
-            }
-        }
-    }
-}
-
-/// Makes `me` the one who holds `place`; not while another thread that still exists does.
-fn claim(place: &AtomicU32, me: u32) -> bool {
-    match place.compare_exchange(0, me, Ordering::AcqRel, Ordering::Acquire) {
-        Ok(_) => true,
-        Err(holder) if holder == me => true,
-        Err(holder) if !os_thread::exists(holder) => {
-            place.compare_exchange(holder, me, Ordering::AcqRel, Ordering::Acquire).is_ok()
-        }
-        Err(_) => false,
-    }
-}
-
-/// A timeout's moment; no clock is read for none.
-fn limit(timeout: Nanos) -> Nanos {
-    match timeout {
-        0 => 0,
-        NEVER => NEVER,
-        _ => after(timeout),
-    }
-}
-
-/// The calling thread's hold on the loop that it runs.
+/// The calling thread's run of a loop.
 struct Run {
     handle: Handle,
     shared: &'static Shared,
+    claim: Option<Claim>,
+    /// What the thread would have been interrupted in before.
+    before: waiting::Elsewhere,
     polled: Box<Polled>,
     /// Lent by the ready queue, to be run now; and how many of them have.
     tasks: VecDeque<Item>,
@@ -318,41 +106,31 @@ struct Run {
 
 impl Run {
     fn begin(handle: Handle) -> Result<Run> {
-        let slot = LOOPS.get(handle)?;
-        let shared = slot.body();
-        shared.check_process()?;
+        super::check(handle)?;
         if current().is_some() {
             return Err(Error::new(Code::Busy, "this thread runs a loop already"));
         }
-        let me = os_thread::current();
-        if !claim(&shared.waiter, me) {
-            return Err(Error::new(Code::Busy, "another thread waits for the loop"));
-        }
-        shared.waiter.store(0, Ordering::Release);
-        if shared.runner.compare_exchange(0, me, Ordering::AcqRel, Ordering::Acquire).is_err() {
-            return Err(Error::new(Code::Busy, "another thread runs the loop"));
-        }
-        let _ = CURRENT.try_with(|current| current.set(Some(handle)));
+        let claim = Claim::new(handle, Role::Runs)?;
+        let Claim(shared) = claim;
         let mut run = Run {
             handle,
             shared,
+            claim: Some(claim),
+            before: waiting::enter_elsewhere(handle),
             polled: Box::default(),
             tasks: VecDeque::new(),
             tasks_run: 0,
             crowded: false,
             looked: false,
         };
-        shared.owner.store(me, Ordering::Release);
+        let _ = CURRENT.try_with(|current| current.set(Some(handle)));
+        shared.owner.store(os_thread::current(), Ordering::Release);
         shared.pulled.store(false, Ordering::Release);
-        // It may have been freed before it was claimed.
         if let Some(polled) = shared.with(handle, |life| Ok(life.polled.take()))? {
             run.polled = polled;
         }
-        if let Some(basket) = shared.basket.get() {
-            basket.empty(&mut run.polled.reports);
-        }
+        shared.basket.empty(&mut run.polled.reports);
         shared.notice.awake();
-        waiting::enter_elsewhere(handle);
         shared.check_interrupted()?;
         Ok(run)
     }
@@ -500,15 +278,16 @@ impl Drop for Run {
     fn drop(&mut self) {
         let shared = self.shared;
         let polled = std::mem::take(&mut self.polled);
-        // Stale when it was freed before it was claimed; then there is nothing to keep.
+        waiting::leave_elsewhere(self.before);
+        let _ = CURRENT.try_with(|current| current.set(None));
+        let claim = self.claim.take();
+        // It can't have been freed: the claim stands.
         let _ = shared.with(self.handle, |life| {
             life.polled = Some(polled);
+            shared.offer_descriptor();
+            // Under the lock, like whoever decides that the running thread is to close a grave.
+            drop(claim);
             Ok(())
         });
-        waiting::leave_elsewhere();
-        let _ = CURRENT.try_with(|current| current.set(None));
-        shared.runner.store(0, Ordering::Release);
-        // A post between the last look and here found a runner; the embedder must hear of it.
-        shared.offer_descriptor();
     }
 }

@@ -1,6 +1,7 @@
 //! A loop's part that any thread may touch at any time. It lies in the handle table and is never given back, so that
 //! a late ringer finds memory there, and at worst a loop that it has nothing to do with.
 
+use super::holder::Holder;
 use super::inbox::{Inbox, Item};
 use super::life::Life;
 use super::signals::Pending;
@@ -9,10 +10,9 @@ use crate::handle::Handle;
 use crate::sync::atomic::{AtomicBool, AtomicI32, AtomicI64, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 use crate::sync::{Mutex, MutexGuard};
 use crate::sys::clock::{NEVER, Nanos};
+use crate::sys::fork;
 use crate::sys::poller::{Basket, Sleeper};
-use crate::sys::{fork, os_thread};
 use crate::waiting::notice::{Notice, Wake};
-use std::sync::OnceLock;
 
 /// Something is in the inbox. Rung and taken so that it stands whenever there is.
 pub(super) const WORK: u32 = 1;
@@ -43,17 +43,16 @@ pub(crate) struct Shared {
     pub(super) idle: AtomicUsize,
     /// How many descriptors are watched: with none, the loop sleeps on the notice itself.
     pub(super) descriptors: AtomicUsize,
-    /// The thread that runs the loop, or 0.
-    pub(super) runner: AtomicU32,
-    /// The thread that is inside a wait, or 0; and the one that waited last.
-    pub(super) waiter: AtomicU32,
+    /// The thread that runs, waits, takes or frees.
+    pub(super) holder: Holder,
+    /// The thread that waited last.
     pub(super) owner: AtomicU32,
     /// The owner drives it by pull calls.
     pub(super) pulled: AtomicBool,
     /// How often its thread came back from sleep.
     pub(super) wakeups: AtomicU64,
-    /// What the kernel reported to a waiter and nobody took yet; made for the first one.
-    pub(super) basket: OnceLock<Box<Basket>>,
+    /// What the kernel reported to a waiter and nobody took yet. The holder's.
+    pub(super) basket: Basket,
     /// The number of the exit that was asked and has not ended a run yet; 0 when there is none.
     pub(super) exit: AtomicU32,
     /// A foreign loop watches this one's descriptor.
@@ -76,12 +75,11 @@ impl Default for Shared {
             holds: AtomicUsize::new(0),
             idle: AtomicUsize::new(0),
             descriptors: AtomicUsize::new(0),
-            runner: AtomicU32::new(0),
-            waiter: AtomicU32::new(0),
+            holder: Holder::default(),
             owner: AtomicU32::new(0),
             pulled: AtomicBool::new(false),
             wakeups: AtomicU64::new(0),
-            basket: OnceLock::new(),
+            basket: Basket::default(),
             exit: AtomicU32::new(0),
             embedded: AtomicBool::new(false),
             process: AtomicU32::new(0),
@@ -117,18 +115,22 @@ impl Shared {
     #[cold]
     fn settle(&'static self, mut guard: MutexGuard<'static, Option<Box<Life>>>) {
         let Some(life) = guard.as_mut() else { return };
-        let buries = self.may_bury() && !life.graves.is_empty();
-        let graves = if buries { std::mem::take(&mut life.graves) } else { Vec::new() };
+        let runs = self.holder.runs();
+        let runs_here = self.holder.runs_here();
+        let graves = if runs && !runs_here { Vec::new() } else { std::mem::take(&mut life.graves) };
         life.look_again = false;
         // Graves that are left are the running thread's to close.
         let reason = if life.graves.is_empty() { LOOK } else { LEFT };
-        let sleeps_elsewhere = !self.runs_here() && !self.is_offered();
-        let wake = if sleeps_elsewhere { self.notice.ring(reason) } else { Wake::Nobody };
+        let wake = if self.is_offered() {
+            self.offer_descriptor();
+            Wake::Nobody
+        } else if runs_here {
+            Wake::Nobody
+        } else {
+            self.notice.ring(reason)
+        };
         drop(guard);
         self.finish_ring(wake);
-        if self.is_offered() {
-            self.offer_descriptor();
-        }
         for grave in graves {
             grave.close();
         }
@@ -136,30 +138,21 @@ impl Shared {
 
     /// Is it embedded, and nobody of ours inside? Then its descriptor says whether there is work.
     pub(super) fn is_offered(&self) -> bool {
-        let inside = [&self.runner, &self.waiter].into_iter().any(|thread| thread.load(Ordering::Acquire) != 0);
-        self.is_embedded() && !inside
+        self.is_embedded() && self.holder.is_free()
     }
 
-    /// May the calling thread tell the owners of freed events? On the loop's thread, or when nobody runs it.
-    fn may_bury(&self) -> bool {
-        let runner = self.runner.load(Ordering::Acquire);
-        runner == 0 || runner == os_thread::current()
-    }
-
-    /// Is the calling thread the one that runs the loop?
-    pub(super) fn runs_here(&self) -> bool {
-        self.runner.load(Ordering::Relaxed) == os_thread::current()
-    }
-
-    /// Puts `item` into the inbox of the loop that `handle` names.
-    pub(super) fn put(&self, handle: Handle, item: Item) -> Result<()> {
+    /// Puts `item` into the inbox of the loop that `handle` names, as so many of a user's posts.
+    pub(super) fn put(&self, handle: Handle, item: Item, posts: u64) -> Result<()> {
         self.check_process()?;
-        self.put_if(|inbox| inbox.handle == Some(handle), item)
+        self.put_if(item, |inbox| {
+            inbox.posts += posts;
+            inbox.handle == Some(handle)
+        })
     }
 
     /// Puts `item` into the inbox of whichever loop lives here; what it means there is seen when it is taken out.
     pub(super) fn put_anyway(&self, item: Item) {
-        let _ = self.put_if(|inbox| inbox.handle.is_some(), item);
+        let _ = self.put_if(item, |inbox| inbox.handle.is_some());
     }
 
     /// Asks the loop that `handle` names to leave when what is active now has run.
@@ -176,7 +169,7 @@ impl Shared {
             }
             inbox.exits = inbox.exits.wrapping_add(1).max(1);
             self.exit.store(inbox.exits, Ordering::Release);
-            let active = self.notice.reasons() & (WORK | LEFT) != 0 || self.runner.load(Ordering::Acquire) != 0;
+            let active = self.notice.reasons() & (WORK | LEFT) != 0 || self.holder.runs();
             if active {
                 let exit = Item::Exit(inbox.exits);
                 inbox.push(exit);
@@ -212,10 +205,10 @@ impl Shared {
         }
     }
 
-    fn put_if(&self, fits: impl FnOnce(&Inbox) -> bool, item: Item) -> Result<()> {
+    fn put_if(&self, item: Item, fits: impl FnOnce(&mut Inbox) -> bool) -> Result<()> {
         let wake = {
             let mut inbox = self.inbox.lock();
-            if !fits(&inbox) {
+            if !fits(&mut inbox) {
                 return Err(Code::Stale.into());
             }
             inbox.push(item);

@@ -70,8 +70,11 @@ impl Watches {
         Self { poller, entries: Vec::new(), changed: Vec::new(), registered: 0, strays: 0 }
     }
 
-    pub(super) fn poller(&mut self) -> &mut Poller {
-        &mut self.poller
+    /// A descriptor that stands for the whole set, and is readable at `deadline` too.
+    pub(super) fn embed(&mut self, deadline: Nanos) -> Result<RawFd> {
+        let fd = self.poller.embed()?;
+        self.poller.set_alarm(deadline)?;
+        Ok(fd)
     }
 
     /// How many descriptors the kernel watches.

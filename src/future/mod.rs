@@ -100,7 +100,10 @@ pub(crate) fn free(handle: Handle) -> Result<()> {
     let future = find(handle)?;
     future.give_up()?;
     // It may be ended by something else: then that goes on.
-    let _ = future.end(By::Holder, || Ending::never(Code::Dead, "the future was freed before it ended"));
+    if future.end(By::Holder, || Ending::never(Code::Dead, "the future was freed before it ended")).is_ok() {
+        // Whoever freed it knows.
+        future.body().listen();
+    }
     Ok(())
 }
 
@@ -135,7 +138,7 @@ impl Hold {
 
     /// Lets go of a future that came to nothing: nobody is told how it ended.
     fn discard(self) {
-        let _ = self.body().wait(None, false);
+        self.body().listen();
         let _ = self.give_up();
     }
 
@@ -161,7 +164,7 @@ impl Hold {
         let Some(event_loop) = self.body().event_loop() else { return };
         let delivery = Undelivered(Some(self.clone()));
         // When this fails the closure was dropped, and has done what is to be done.
-        let _ = event_loop::post(event_loop, Task::Closure(Box::new(move || delivery.deliver())));
+        let _ = event_loop::post_own(event_loop, Task::Closure(Box::new(move || delivery.deliver())));
     }
 }
 

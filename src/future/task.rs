@@ -2,7 +2,7 @@
 
 use super::chain::Ender;
 use super::wakeup::Wakeup;
-use super::{Ending, Hold, Listener, Source, make};
+use super::{Ending, Hold, Listener, Source, let_loop_go, make};
 use crate::error::Result;
 use crate::event_loop::{self, Task as Post};
 use crate::handle::Handle;
@@ -27,14 +27,32 @@ struct Task {
 struct Inside {
     polled: Polled,
     ender: Ender,
+    /// Last: what the end leads to is posted before the loop is let go.
+    _running: Running,
+}
+
+/// Keeps the loop running.
+struct Running(Handle);
+
+impl Running {
+    fn new(event_loop: Handle) -> Result<Self> {
+        event_loop::hold(event_loop, true)?;
+        Ok(Self(event_loop))
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let_loop_go(Some(self.0));
+    }
 }
 
 /// Runs `polled` on the loop's thread, from its next round on; it keeps the loop running until it is done. The future
-/// is what it returns; when that is cancelled, the task is dropped.
+/// is what it returns; when that is cancelled, the task is dropped. One that nobody can wake any more is dropped too.
 pub(super) fn spawn(event_loop: Handle, polled: Polled) -> Result<Hold> {
     let future = make(event_loop, Source::Loop(event_loop))?;
-    event_loop::hold(event_loop, true)?;
-    let inside = Mutex::new(Some(Inside { polled, ender: Ender::new(&future) }));
+    let inside = Inside { polled, ender: Ender::new(&future), _running: Running::new(event_loop)? };
+    let inside = Mutex::new(Some(inside));
     let task = Arc::new(Task { event_loop, wakeup: Wakeup::new(), inside });
     let weak = Arc::downgrade(&task);
     let wake = move |_, _| {
@@ -51,7 +69,7 @@ impl Task {
     fn post(self: &Arc<Self>) {
         let posted = Posted(Some(Arc::clone(self)));
         // When the loop is gone, dropping the closure ends the task.
-        let _ = event_loop::post(self.event_loop, Post::Closure(Box::new(move || posted.run())));
+        let _ = event_loop::post_own(self.event_loop, Post::Closure(Box::new(move || posted.run())));
     }
 
     /// One poll, on the loop's thread.
@@ -71,10 +89,9 @@ impl Task {
         match end {
             None => *self.inside.lock() = Some(inside),
             Some(ending) => {
-                let _ = event_loop::hold(self.event_loop, false);
+                self.wakeup.poll_ends(true);
                 drop(inside.polled);
                 inside.ender.end(ending);
-                self.wakeup.poll_ends(true);
                 return;
             }
         }

@@ -171,29 +171,24 @@ fn interrupted_at(_context: *mut c_void) -> Option<usize> {
     None
 }
 
-/// The frames for people, one a line: the function, and where it is in the source, as far as that is known.
+/// The frames for people, one a line: its function, after those that were inlined into it, and where that is in the
+/// source, as far as it is known.
 pub(crate) fn in_words(frames: &[usize]) -> String {
     let mut words = String::new();
-    for (number, &ip) in frames.iter().enumerate() {
-        let mut named = false;
+    for (number, &ip) in frames.iter().enumerate().filter(|(_, ip)| **ip != 0) {
         // A return address is that of the next instruction, which may be another function's already.
         let at = std::ptr::without_provenance_mut(if number == 0 { ip } else { ip - 1 });
+        let _ = write!(words, "{ip:#018x}");
+        let mut before = "";
         backtrace::resolve(at, |symbol| {
-            if named {
-                return;
+            let Some(name) = symbol.name() else { return };
+            let _ = write!(words, "{before} {name:#}");
+            before = ", in";
+            if let (Some(file), Some(line)) = (symbol.filename(), symbol.lineno()) {
+                let _ = write!(words, " ({}:{line})", file.display());
             }
-            named = true;
-            let _ = match (symbol.name(), symbol.filename(), symbol.lineno()) {
-                (Some(name), Some(file), Some(line)) => {
-                    writeln!(words, "{ip:#018x} {name:#} ({}:{line})", file.display())
-                }
-                (Some(name), ..) => writeln!(words, "{ip:#018x} {name:#}"),
-                (None, ..) => writeln!(words, "{ip:#018x}"),
-            };
         });
-        if !named {
-            let _ = writeln!(words, "{ip:#018x}");
-        }
+        words.push('\n');
     }
     words
 }

@@ -20,6 +20,8 @@ pub(crate) type Handler = Box<dyn FnMut(&mut Value) -> Result<Value, Failure> + 
 /// That a thread is on a loop; dropped, it is not any more.
 pub(super) struct OnLoop {
     event_loop: Handle,
+    /// The loop can't be freed.
+    binds: bool,
     here: Here,
     /// Keeps the loop running.
     _event: Event,
@@ -28,8 +30,23 @@ pub(super) struct OnLoop {
 impl Drop for OnLoop {
     fn drop(&mut self) {
         self.here.body.mailbox.set_bell(None);
-        // The loop can't have been freed, but for a fork.
-        let _ = event_loop::bind(self.event_loop, false);
+        self.unbind();
+    }
+}
+
+impl OnLoop {
+    fn unbind(&mut self) {
+        if std::mem::take(&mut self.binds) {
+            // The loop can't have been freed, but for a fork.
+            let _ = event_loop::bind(self.event_loop, false);
+        }
+    }
+}
+
+/// The thread was killed: its body may free the loop when the run has ended.
+pub(super) fn unbind(body: &Body) {
+    if let Some(on_loop) = &mut body.life.lock().on_loop {
+        on_loop.unbind();
     }
 }
 
@@ -42,7 +59,7 @@ pub(crate) fn receive_on(own: Handle, event_loop: Handle, mut handler: Handler) 
     }
     event_loop::bind(event_loop, true)?;
     let mut timer = NEVER;
-    let made = LoopRef(event_loop).make_event(move |event, _| serve(here, event, &mut handler, &mut timer));
+    let made = LoopRef(event_loop).make_private_event(move |event, _| serve(here, event, &mut handler, &mut timer));
     let event = match made {
         Ok(event) => event,
         Err(error) => {
@@ -54,7 +71,7 @@ pub(crate) fn receive_on(own: Handle, event_loop: Handle, mut handler: Handler) 
     // An event that is gone needs no more rings.
     let ring = move || drop(bell.activate());
     here.body.mailbox.set_bell(Some(LoopBell(Arc::new(ring))));
-    here.body.life.lock().on_loop = Some(OnLoop { event_loop, here, _event: event });
+    here.body.life.lock().on_loop = Some(OnLoop { event_loop, binds: true, here, _event: event });
     bell.activate()
 }
 

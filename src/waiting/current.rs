@@ -1,6 +1,6 @@
 //! What the calling OS thread waits with: the waiter of our thread that it is, or one that it has borrowed.
 
-use super::waiter::Waiter;
+use super::waiter::{Elsewhere, Waiter};
 use crate::error::{Code, Error, Result};
 use crate::handle::Handle;
 use crate::sync::Mutex;
@@ -63,16 +63,14 @@ pub(crate) fn interrupted() -> bool {
 
 /// The caller is about to sleep in `event_loop`. It asks [`interrupted`] after this and before it sleeps; whoever
 /// kills it later finds the loop and interrupts that.
-pub(crate) fn enter_elsewhere(event_loop: Handle) {
-    if let Some(waiter) = OURS.get() {
-        waiter.enter_elsewhere(event_loop);
-    }
+pub(crate) fn enter_elsewhere(event_loop: Handle) -> Elsewhere {
+    OURS.get().map_or(Elsewhere::default(), |waiter| waiter.enter_elsewhere(event_loop))
 }
 
-/// The caller is back.
-pub(crate) fn leave_elsewhere() {
+/// The caller is back from the loop that it entered after `before`.
+pub(crate) fn leave_elsewhere(before: Elsewhere) {
     if let Some(waiter) = OURS.get() {
-        waiter.leave_elsewhere();
+        waiter.leave_elsewhere(before);
     }
 }
 

@@ -18,3 +18,5 @@ pub(crate) mod waiter;
 pub(crate) use current::{enter_elsewhere, interrupted, leave_elsewhere, set as set_current, waiter as current};
 #[cfg(not(loom))]
 pub(crate) use current::{not_under_lock, under_lock};
+#[cfg(not(loom))]
+pub(crate) use waiter::Elsewhere;

@@ -72,6 +72,16 @@ impl Notice {
         self.wakers.fetch_sub(1, Ordering::AcqRel);
     }
 
+    /// Begins anew, for another owner: no reasons, nobody asleep.
+    pub(crate) fn renew(&self) {
+        self.word.store(0, Ordering::Release);
+    }
+
+    /// In a forked child, where the ringers of the parent are not: nobody is on the way to wake the poll.
+    pub(crate) fn forget_wakers(&self) {
+        self.wakers.store(0, Ordering::Release);
+    }
+
     /// Waits for ringers that are on their way to wake the poll, after the last ring. A few instructions of theirs;
     /// yielding lets them run where they share the core.
     pub(crate) fn let_wakers_pass(&self) {

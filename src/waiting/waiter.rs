@@ -134,6 +134,10 @@ pub(crate) struct Waiter {
     elsewhere: AtomicU64,
 }
 
+/// The loop that a thread slept in before it went into another.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Elsewhere(u64);
+
 /// One wait of one waiter.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Ticket {
@@ -226,16 +230,19 @@ impl Waiter {
     }
 
     /// The thread is about to sleep in `event_loop`. It asks [`Self::is_killed`] after this and before it sleeps.
-    pub(crate) fn enter_elsewhere(&self, event_loop: Handle) {
-        self.elsewhere.store(event_loop.bits(), Ordering::Release);
+    pub(crate) fn enter_elsewhere(&self, event_loop: Handle) -> Elsewhere {
+        let before = self.elsewhere.swap(event_loop.bits(), Ordering::AcqRel);
         self.show(Edge::new(Kind::Loop, None));
         fence(Ordering::SeqCst);
+        Elsewhere(before)
     }
 
-    /// It is back.
-    pub(crate) fn leave_elsewhere(&self) {
-        self.elsewhere.store(0, Ordering::Release);
-        self.hide();
+    /// It is back, in the loop where it was before, if it was in one.
+    pub(crate) fn leave_elsewhere(&self, before: Elsewhere) {
+        self.elsewhere.store(before.0, Ordering::Release);
+        if before.0 == 0 {
+            self.hide();
+        }
     }
 
     /// The loop that the thread sleeps in. Asked after [`Self::kill`]: either the thread saw the kill, or this sees

@@ -9,9 +9,8 @@ use std::io;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
 use std::sync::atomic::{AtomicBool, Ordering};
 
-/// Tokens of the poller's own descriptors; the users' are smaller.
+/// Token of the poller's own descriptor; the users' are smaller.
 const WAKE: u64 = u64::MAX;
-const ALARM: u64 = u64::MAX - 1;
 
 /// Are descriptors looked at only when a sleep begins, so that a sleeper must be woken to see a new one?
 pub(crate) const WATCHES_FROM_NEXT_SLEEP: bool = false;
@@ -21,8 +20,15 @@ pub(crate) const WATCHES_FROM_NEXT_SLEEP: bool = false;
 pub(crate) struct Poller {
     epoll: OwnedFd,
     wake: OwnedFd,
-    /// Makes the set readable at a deadline; only where it is embedded in a foreign loop.
-    alarm: Option<OwnedFd>,
+    /// Only where it is embedded in a foreign loop.
+    embedding: Option<Embedding>,
+}
+
+/// What a foreign loop watches: a set of the set and an alarm. Its file stays when the inner one is made anew.
+#[derive(Debug)]
+struct Embedding {
+    outer: OwnedFd,
+    alarm: OwnedFd,
 }
 
 /// What a loop's thread sleeps on, and others wake it through.
@@ -37,7 +43,7 @@ impl Poller {
         let epoll = Self::new_set()?;
         // SAFETY: no preconditions.
         let wake = owned("eventfd", unsafe { libc::eventfd(0, libc::EFD_CLOEXEC | libc::EFD_NONBLOCK) })?;
-        let poller = Self { epoll, wake, alarm: None };
+        let poller = Self { epoll, wake, embedding: None };
         poller.watch_own()?;
         Ok(poller)
     }
@@ -49,11 +55,7 @@ impl Poller {
 
     fn watch_own(&self) -> Result<()> {
         let edges = (libc::EPOLLIN | libc::EPOLLET) as u32;
-        self.control(libc::EPOLL_CTL_ADD, self.wake.as_raw_fd(), edges, WAKE)
-            .and_then(|()| match &self.alarm {
-                Some(alarm) => self.control(libc::EPOLL_CTL_ADD, alarm.as_raw_fd(), libc::EPOLLIN as u32, ALARM),
-                None => Ok(()),
-            })
+        control(&self.epoll, libc::EPOLL_CTL_ADD, self.wake.as_raw_fd(), edges, WAKE)
             .map_err(|error| Error::os("epoll_ctl", &error))
     }
 
@@ -61,24 +63,35 @@ impl Poller {
         Sleeper { epoll: self.epoll.as_raw_fd(), wake: self.wake.as_raw_fd() }
     }
 
-    /// A descriptor that is readable when [`Sleeper::collect`] would find something.
-    pub(crate) fn descriptor(&self) -> Result<RawFd> {
-        Ok(self.epoll.as_raw_fd())
+    /// A descriptor that is readable when [`Sleeper::collect`] would find something, or the alarm goes off.
+    pub(crate) fn embed(&mut self) -> Result<RawFd> {
+        if let Some(embedding) = &self.embedding {
+            return Ok(embedding.outer.as_raw_fd());
+        }
+        let outer = Self::new_set()?;
+        let flags = libc::TFD_CLOEXEC | libc::TFD_NONBLOCK;
+        // SAFETY: no preconditions.
+        let alarm = owned("timerfd_create", unsafe { libc::timerfd_create(libc::CLOCK_MONOTONIC, flags) })?;
+        for inner in [&self.epoll, &alarm] {
+            control(&outer, libc::EPOLL_CTL_ADD, inner.as_raw_fd(), libc::EPOLLIN as u32, 0)
+                .map_err(|error| Error::os("epoll_ctl", &error))?;
+        }
+        Ok(self.embedding.insert(Embedding { outer, alarm }).outer.as_raw_fd())
     }
 
     /// Registers a descriptor.
     pub(crate) fn add(&mut self, fd: RawFd, token: u64, watch: Watch) -> io::Result<()> {
-        self.control(libc::EPOLL_CTL_ADD, fd, mask(watch), token)
+        control(&self.epoll, libc::EPOLL_CTL_ADD, fd, mask(watch), token)
     }
 
     /// Changes how a registered descriptor is watched.
     pub(crate) fn modify(&mut self, fd: RawFd, token: u64, watch: Watch) -> io::Result<()> {
-        self.control(libc::EPOLL_CTL_MOD, fd, mask(watch), token)
+        control(&self.epoll, libc::EPOLL_CTL_MOD, fd, mask(watch), token)
     }
 
     /// Forgets a descriptor.
     pub(crate) fn remove(&mut self, fd: RawFd) -> io::Result<()> {
-        self.control(libc::EPOLL_CTL_DEL, fd, 0, 0)
+        control(&self.epoll, libc::EPOLL_CTL_DEL, fd, 0, 0)
     }
 
     /// Forgets every descriptor, also those that [`Poller::remove`] can't reach any more. The set's own number stays.
@@ -89,37 +102,36 @@ impl Poller {
         if done < 0 {
             return Err(Error::system("dup3"));
         }
+        if let Some(Embedding { outer, .. }) = &self.embedding {
+            // The old set went out of it when its last descriptor was closed.
+            control(outer, libc::EPOLL_CTL_ADD, self.epoll.as_raw_fd(), libc::EPOLLIN as u32, 0)
+                .map_err(|error| Error::os("epoll_ctl", &error))?;
+        }
         self.watch_own()
     }
 
-    /// Makes the descriptor readable at `deadline` too.
+    /// Makes the embedding's descriptor readable at `deadline` too.
     pub(crate) fn set_alarm(&mut self, deadline: Nanos) -> Result<()> {
-        let alarm = match &self.alarm {
-            Some(alarm) => alarm.as_raw_fd(),
-            None => {
-                let flags = libc::TFD_CLOEXEC | libc::TFD_NONBLOCK;
-                // SAFETY: no preconditions.
-                let alarm = owned("timerfd_create", unsafe { libc::timerfd_create(libc::CLOCK_MONOTONIC, flags) })?;
-                self.control(libc::EPOLL_CTL_ADD, alarm.as_raw_fd(), libc::EPOLLIN as u32, ALARM)
-                    .map_err(|error| Error::os("epoll_ctl", &error))?;
-                self.alarm.insert(alarm).as_raw_fd()
-            }
-        };
+        let Some(Embedding { alarm, .. }) = &self.embedding else { return Ok(()) };
         // All zero disarms; a moment that has passed fires at once.
         let at = if deadline == NEVER { 0 } else { deadline.max(1) };
         let setting = libc::itimerspec { it_interval: timespec(0), it_value: timespec(at) };
         // SAFETY: `alarm` is a timerfd, `setting` is valid, and the old setting is not asked for.
-        let done =
-            unsafe { libc::timerfd_settime(alarm, libc::TFD_TIMER_ABSTIME, &raw const setting, std::ptr::null_mut()) };
+        let done = unsafe {
+            libc::timerfd_settime(alarm.as_raw_fd(), libc::TFD_TIMER_ABSTIME, &raw const setting, std::ptr::null_mut())
+        };
         if done < 0 { Err(Error::system("timerfd_settime")) } else { Ok(()) }
     }
+}
 
-    fn control(&self, operation: i32, fd: RawFd, events: u32, token: u64) -> io::Result<()> {
-        let mut event = libc::epoll_event { events, u64: token };
-        // SAFETY: the set is open and `event` is valid; a bad `fd` is an error, not undefined.
-        let done = unsafe { libc::epoll_ctl(self.epoll.as_raw_fd(), operation, fd, &raw mut event) };
-        if done < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
-    }
+/// Nothing here is shared but with the kernel.
+pub(crate) fn hold_still() {}
+
+fn control(set: &OwnedFd, operation: i32, fd: RawFd, events: u32, token: u64) -> io::Result<()> {
+    let mut event = libc::epoll_event { events, u64: token };
+    // SAFETY: the set is open and `event` is valid; a bad `fd` is an error, not undefined.
+    let done = unsafe { libc::epoll_ctl(set.as_raw_fd(), operation, fd, &raw mut event) };
+    if done < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
 }
 
 impl Sleeper {
@@ -146,7 +158,7 @@ impl Sleeper {
         let count = self.wait(deadline, &mut buffer.0);
         for event in &buffer.0[..count] {
             let token = event.u64;
-            if token < ALARM {
+            if token < WAKE {
                 found.push(Readiness { token, what: what(event.events) });
             }
         }
@@ -178,10 +190,10 @@ impl Sleeper {
             if count >= 0 {
                 return count as usize;
             }
-            if io::Error::last_os_error().raw_os_error() != Some(libc::ENOSYS) {
+            if io::Error::last_os_error().raw_os_error() == Some(libc::EINTR) {
                 return 0;
             }
-            // Before Linux 5.11.
+            // Before Linux 5.11, or where a sandbox does not know the call.
             COARSE.store(true, Ordering::Relaxed);
         }
         let left = match deadline {
@@ -236,7 +248,7 @@ impl Basket {
 
     /// Wake-ups are no reports.
     fn holds_any(&self) -> bool {
-        self.room().iter().any(|event| event.u64 < ALARM)
+        self.room().iter().any(|event| event.u64 < WAKE)
     }
 
     /// Takes the reports out.
@@ -244,7 +256,7 @@ impl Basket {
         for event in self.room() {
             let report = std::mem::replace(event, Self::VACANT);
             let token = report.u64;
-            if token < ALARM {
+            if token < WAKE {
                 found.push(Readiness { token, what: what(report.events) });
             }
         }

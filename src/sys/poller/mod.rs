@@ -11,7 +11,7 @@ mod backend;
 #[path = "poll.rs"]
 mod backend;
 
-pub(crate) use backend::{Basket, Buffer, Poller, Sleeper, WATCHES_FROM_NEXT_SLEEP};
+pub(crate) use backend::{Basket, Buffer, Poller, Sleeper, WATCHES_FROM_NEXT_SLEEP, hold_still};
 
 /// What a back end says of one descriptor.
 #[derive(Debug, Clone, Copy)]

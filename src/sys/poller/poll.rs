@@ -1,12 +1,14 @@
 //! Readiness by `poll(2)`: for systems without epoll. Each sleep hands the kernel the whole list, so it costs what is
 //! watched, not what is ready; and there are no edges: a descriptor that is watched for them is reported as long as
-//! it is ready, which a reader that drains it does not notice.
+//! it is ready, which a reader that drains it does not notice. A wait takes the lock of its list, so here it is no leaf
+//! that a runtime may unwind from.
 #![expect(unsafe_code, reason = "poll, pipe, read and write")]
 
 use super::{Readiness, Watch};
 use crate::error::{Code, Error, Result};
 use crate::sync::Mutex;
 use crate::sys::clock::{NEVER, Nanos, now};
+use crate::sys::fork;
 use std::io;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
 
@@ -73,7 +75,7 @@ impl Poller {
     }
 
     /// There is no single descriptor that stands for the set.
-    pub(crate) fn descriptor(&self) -> Result<RawFd> {
+    pub(crate) fn embed(&mut self) -> Result<RawFd> {
         Err(Error::new(Code::System, "a loop that sleeps in poll(2) has no descriptor to embed it by"))
     }
 
@@ -105,7 +107,7 @@ impl Poller {
     }
 
     pub(crate) fn set_alarm(&mut self, _deadline: Nanos) -> Result<()> {
-        self.descriptor().map(|_| ())
+        Ok(())
     }
 }
 
@@ -204,6 +206,15 @@ impl Buffer {
             self.tokens.push(watched.token);
         }
     }
+}
+
+/// Keeps the lists as they are, around a fork.
+pub(crate) fn hold_still() {
+    let lists = LISTS.lock();
+    for list in &lists.all {
+        fork::hold(list.lock());
+    }
+    fork::hold(lists);
 }
 
 fn new_list() -> (i32, &'static List) {
