@@ -142,8 +142,8 @@ pub extern "C" fn future_then(f: *mut pirn_future, r#fn: pirn_then_fn, arg: *mut
     made(|| {
         let future = future::find(handle(f))?;
         let then = required(r#fn)?;
-        // SAFETY: C gave the function to be called like this, once.
         future::then(&future, false, move |value| {
+            // SAFETY: C gave the function to be called like this, once.
             next(&value, |value, result| unsafe { then(value, result, arg.get()) })
         })
     })
