@@ -17,7 +17,7 @@ class Row:
     ns: float
     foreign: float  # part of the machine that other processes used meanwhile
     extra: str
-    session: str  # date and commit
+    occasion: str  # date and commit
 
     def figure(self, name):
         if name == "ns":
@@ -41,7 +41,7 @@ def save(directory, group, rows):
     os.makedirs(directory, exist_ok=True)
     with open(os.path.join(directory, group + ".tsv"), "w") as f:
         for r in rows:
-            f.write("\t".join([r.peer, r.ops, r.seconds, f"{r.ns:.2f}", f"{r.foreign:.3f}", r.extra, r.session]) + "\n")
+            f.write("\t".join([r.peer, r.ops, r.seconds, f"{r.ns:.2f}", f"{r.foreign:.3f}", r.extra, r.occasion]) + "\n")
 
 
 def load(directory, group):
@@ -49,8 +49,8 @@ def load(directory, group):
     try:
         with open(os.path.join(directory, group + ".tsv")) as f:
             for line in f:
-                peer, ops, seconds, ns, foreign, extra, session = line.rstrip("\n").split("\t")
-                rows.append(Row(peer, ops, seconds, float(ns), float(foreign), extra, session))
+                peer, ops, seconds, ns, foreign, extra, occasion = line.rstrip("\n").split("\t")
+                rows.append(Row(peer, ops, seconds, float(ns), float(foreign), extra, occasion))
     except FileNotFoundError:
         pass
     return rows
@@ -108,8 +108,8 @@ class Book:
                 out.append((peer, got[peer], limit))
         return out
 
-    def sessions(self):
-        return sorted({r.session for rows in self.cache.values() for r in rows})
+    def occasions(self):
+        return sorted({r.occasion for rows in self.cache.values() for r in rows})
 
     def markdown(self, table):
         """The table as lines of Markdown; [] without any result."""
