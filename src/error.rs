@@ -142,7 +142,7 @@ impl Error {
 
     /// What happened, for people.
     pub fn text(&self) -> &str {
-        self.text.as_deref().unwrap_or_else(|| self.code.text())
+        self.text.as_deref().map_or(self.code.text(), |text| text.as_ref())
     }
 
     /// The failure of a system call, from errno.
