@@ -138,8 +138,8 @@ impl Life {
     /// Queues all timers that are due, in the order of their deadlines, and publishes the next deadline.
     fn expire(&mut self) {
         if self.timers.armed() > 0 {
-            self.now = now();
-            while let Some(key) = self.timers.expire(&mut self.events, self.now) {
+            let now = now();
+            while let Some(key) = self.timers.expire(&mut self.events, now) {
                 self.queue(key, what::TIMEOUT);
             }
         }
@@ -217,9 +217,8 @@ impl Life {
         let record = self.events.get(key);
         let (deadline, period, is_interval) = (record.node.deadline(), record.period, record.flags.has(Flags::TICKS));
         let rewinds = is_interval && !record.node.is_armed();
-        // Ticks are counted up to now; how late a timer was, up to when it was found due.
-        let until = if rewinds { now() } else { self.now };
-        let late = until.saturating_sub(deadline).max(0);
+        // Not the round's time: callbacks before this one may have taken long.
+        let late = now().saturating_sub(deadline).max(0);
         self.stats.timers_fired += 1;
         self.stats.max_lateness_ns = self.stats.max_lateness_ns.max(late as u64);
         if !rewinds {

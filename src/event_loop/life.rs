@@ -50,8 +50,6 @@ pub(super) struct Life {
     pub(super) exit: u32,
     /// More came in one round than one thing: the senders are faster than the loop turns.
     pub(super) crowded: bool,
-    /// The round's time.
-    pub(super) now: Nanos,
     pub(super) stats: Stats,
     /// Owners of freed events who are still to be told.
     pub(super) graves: Vec<Grave>,
@@ -61,12 +59,11 @@ pub(super) struct Life {
 
 impl Life {
     pub(super) fn new(handle: Handle, shared: &'static Shared, poller: Poller) -> Self {
-        let now = now();
         Self {
             handle,
             shared,
             events: Records::new(handle.slot()),
-            timers: Timers::new(now),
+            timers: Timers::new(now()),
             watches: Watches::new(poller),
             signals: Signals::default(),
             idle: Vec::new(),
@@ -80,7 +77,6 @@ impl Life {
             pending: 0,
             exit: 0,
             crowded: false,
-            now,
             stats: Stats::default(),
             graves: Vec::new(),
             look_again: false,
