@@ -14,6 +14,13 @@ pub(crate) fn dump(fd: RawFd) -> Result<()> {
     output::write_all(fd, text.as_bytes())
 }
 
+/// Writes who waits for whom to `fd`, for Graphviz.
+pub(crate) fn dump_dot(fd: RawFd) -> Result<()> {
+    let mut text = String::new();
+    thread::dump_dot(&mut text).map_err(|_| Code::NoMemory)?;
+    output::write_all(fd, text.as_bytes())
+}
+
 fn describe(out: &mut String) -> fmt::Result {
     event_loop::dump(out)?;
     thread::dump(out)

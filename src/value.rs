@@ -56,7 +56,9 @@ impl Value {
                 Value::Error(Failure { code: failure.code, text: Bytes::copy(failure.text.as_slice())? })
             }
             Value::Future(future) => Value::Future(*future),
-            Value::Object(_) => return Err(Error::new(Code::Invalid, "a Rust value is not copied")),
+            Value::Object(object) => {
+                Value::Object(object.copy().ok_or(Error::new(Code::Invalid, "the Rust value is not to be copied"))?)
+            }
         })
     }
 
@@ -72,7 +74,7 @@ impl Value {
 
     /// Is it a pointer that must be freed exactly once?
     pub(crate) fn owns_pointer(&self) -> bool {
-        matches!(self, Value::Pointer(Pointer { free: Some(_), .. }) | Value::Object(_))
+        matches!(self, Value::Pointer(Pointer { free: Some(_), .. }) | Value::Object(Object { copy: None, .. }))
     }
 
     /// Lets a pointer go without freeing it: it still belongs to whoever offered it.
@@ -112,7 +114,7 @@ impl std::hash::Hash for Value {
             Value::Pointer(pointer) => pointer.address.hash(state),
             Value::Error(failure) => (failure.code, failure.text.as_slice()).hash(state),
             Value::Future(future) => future.0.hash(state),
-            Value::Object(object) => std::ptr::hash(&raw const *object.0, state),
+            Value::Object(object) => std::ptr::hash(&raw const *object.value, state),
         }
     }
 }
@@ -162,27 +164,40 @@ impl From<&Error> for Failure {
 }
 
 /// A Rust value of any type, owned.
-pub struct Object(Box<dyn Any + Send>);
+pub struct Object {
+    value: Box<dyn Any + Send>,
+    copy: Option<fn(&(dyn Any + Send)) -> Option<Object>>,
+}
 
 impl Object {
     /// Takes `value` in.
     pub fn new<T: Send + 'static>(value: T) -> Self {
-        Self(Box::new(value))
+        Self { value: Box::new(value), copy: None }
+    }
+
+    /// The same for one that may be wanted more than once: by all callers of messages that were merged.
+    pub fn copyable<T: Clone + Send + 'static>(value: T) -> Self {
+        let copy = |value: &(dyn Any + Send)| value.downcast_ref::<T>().cloned().map(Object::copyable);
+        Self { value: Box::new(value), copy: Some(copy) }
+    }
+
+    fn copy(&self) -> Option<Self> {
+        (self.copy?)(&*self.value)
     }
 
     /// The value, if that is its type.
     pub fn take<T: 'static>(self) -> Option<T> {
-        self.0.downcast().ok().map(|value| *value)
+        self.value.downcast().ok().map(|value| *value)
     }
 
     /// A look at it, if that is its type.
     pub fn get<T: 'static>(&self) -> Option<&T> {
-        self.0.downcast_ref()
+        self.value.downcast_ref()
     }
 
     /// The same, to change it.
     pub fn get_mut<T: 'static>(&mut self) -> Option<&mut T> {
-        self.0.downcast_mut()
+        self.value.downcast_mut()
     }
 }
 

@@ -35,6 +35,17 @@ pub extern "C" fn pirn_dump(fd: c_int) -> c_int {
     guard(|| dump::dump(fd))
 }
 
+/// Writes who waits for whom to fd, as a graph that Graphviz draws (`dot -Tsvg`).
+///
+/// Thread: any; nothing is stopped meanwhile, so it is not one moment's picture.
+/// Owns: nothing; fd stays open.
+/// Returns: PIRN_OK; PIRN_ESYS fd can't be written to; PIRN_EBUSY inside a key or merge function; PIRN_ENOMEM.
+/// Since: 0.1
+#[unsafe(no_mangle)]
+pub extern "C" fn pirn_dump_dot(fd: c_int) -> c_int {
+    guard(|| dump::dump_dot(fd))
+}
+
 /// Has fn get every line of the library's log; with NULL, errors go to stderr and the rest nowhere.
 ///
 /// fn may be called from any thread, from several at once, and must not call the library. When this returns,

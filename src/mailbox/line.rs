@@ -2,8 +2,7 @@
 
 use super::{Aftermath, Inner, MESSAGE, Mailbox, Parcel};
 use crate::sync::atomic::Ordering;
-use crate::waiting::notice::Wake;
-use crate::waiting::waiter::{Outcome, Ticket};
+use crate::waiting::waiter::{Bell, Outcome, Ticket};
 use std::collections::VecDeque;
 
 /// A sender that waits for room.
@@ -61,8 +60,7 @@ enum Turn {
 
 impl<T: Parcel> Mailbox<T> {
     /// Lets in who fits, first come, first served.
-    pub(super) fn let_in(&self, inner: &mut Inner<T>, after: &mut Aftermath<T>) -> Wake {
-        let mut wake = Wake::Nobody;
+    pub(super) fn let_in(&self, inner: &mut Inner<T>, after: &mut Aftermath<T>) {
         let mut place = 0;
         while place < inner.line.len() && self.has_room(inner) {
             match turn(&inner.line.blocked[place], after) {
@@ -75,24 +73,22 @@ impl<T: Parcel> Mailbox<T> {
                         if let Some(coalescer) = &mut inner.coalescer {
                             coalescer.queued_unseen();
                         }
-                        wake = super::stronger(wake, self.accept(inner, &mut Some(blocked.item), true));
+                        after.woke(self.accept(inner, &mut Some(blocked.item), true));
                     }
                 }
             }
         }
         self.line_changed(inner);
-        wake
     }
 
     /// A blocked sender has been patient: is there room by now? From now on the receiver does not let it wait.
     pub(crate) fn look(&self, ticket: Ticket) {
         let mut after = Aftermath::default();
         let mut inner = self.inner.lock();
-        let wake = self.let_in(&mut inner, &mut after);
+        self.let_in(&mut inner, &mut after);
         inner.line.urgent |= inner.line.place_of(ticket).is_some();
         drop(inner);
-        self.wake(wake);
-        after.finish();
+        self.finish(after);
     }
 
     /// A sender whose wait has ended comes for its message; none when that is in the queue, or refused.
@@ -116,13 +112,12 @@ impl<T: Parcel> Mailbox<T> {
         let mut inner = self.inner.lock();
         let withdrawn = self
             .withdraw_from_line(&mut inner, ticket, refused)
-            .map_or_else(|refused| self.withdraw_from_queue(&mut inner, ticket, refused), |bell| bell);
-        let wake = self.let_in(&mut inner, &mut after);
+            .unwrap_or_else(|refused| self.withdraw_from_queue(&mut inner, ticket, refused));
+        self.let_in(&mut inner, &mut after);
         drop(inner);
-        self.wake(wake);
         let is_withdrawn = withdrawn.is_some();
         after.bells.extend(withdrawn);
-        after.finish();
+        self.finish(after);
         is_withdrawn
     }
 
@@ -132,7 +127,7 @@ impl<T: Parcel> Mailbox<T> {
         inner: &mut Inner<T>,
         ticket: Ticket,
         refused: F,
-    ) -> Result<Option<crate::waiting::waiter::Bell>, F> {
+    ) -> Result<Option<Bell>, F> {
         let Some(place) = inner.line.place_of(ticket) else { return Err(refused) };
         let line = &mut inner.line.blocked;
         Ok(ticket.end_with(|| line.remove(place).map_or(Outcome::Go, |blocked| refused(blocked.item))))
@@ -143,7 +138,7 @@ impl<T: Parcel> Mailbox<T> {
         inner: &mut Inner<T>,
         ticket: Ticket,
         refused: impl FnOnce(T) -> Outcome,
-    ) -> Option<crate::waiting::waiter::Bell> {
+    ) -> Option<Bell> {
         let is_its = |item: &T| item.caller() == Some(ticket);
         let Inner { queue, given_back, ledger, .. } = inner;
         let (lane, place) = match (queue.place_of(is_its), given_back.place_of(is_its)) {
@@ -166,7 +161,7 @@ impl<T: Parcel> Mailbox<T> {
         let forgotten = queue.items_mut().chain(given_back.items_mut()).any(|item| item.forget(ticket));
         let bell = if forgotten { ticket.end_with(outcome) } else { None };
         drop(inner);
-        bell.map(super::Bell::ring).is_some()
+        bell.map(Bell::ring).is_some()
     }
 
     fn line_changed(&self, inner: &mut Inner<T>) {

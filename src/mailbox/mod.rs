@@ -216,9 +216,12 @@ impl<T> Default for Mailbox<T> {
     }
 }
 
-/// What must happen after the lock was let go: sleepers are woken, and what users gave is dropped.
+/// What must happen after the lock was let go, whatever came of the rest: the receiver is woken, and those whose waits
+/// were ended, and what users gave is dropped.
 #[derive(Debug)]
+#[must_use = "whoever was rung for sleeps until it is finished"]
 struct Aftermath<T> {
+    wake: Wake,
     bells: Vec<Bell>,
     values: Vec<Value>,
     abandoned: Vec<T>,
@@ -226,14 +229,16 @@ struct Aftermath<T> {
 
 impl<T> Default for Aftermath<T> {
     fn default() -> Self {
-        Self { bells: Vec::new(), values: Vec::new(), abandoned: Vec::new() }
+        Self { wake: Wake::Nobody, bells: Vec::new(), values: Vec::new(), abandoned: Vec::new() }
     }
 }
 
-impl<T: Parcel> Aftermath<T> {
-    fn finish(self) {
-        self.bells.into_iter().for_each(Bell::ring);
-        self.abandoned.into_iter().for_each(Parcel::abandon);
+impl<T> Aftermath<T> {
+    /// Of several rings of the mailbox's word, the one that found a sleeper counts.
+    fn woke(&mut self, wake: Wake) {
+        if wake != Wake::Nobody {
+            self.wake = wake;
+        }
     }
 }
 
@@ -273,10 +278,9 @@ impl<T: Parcel> Mailbox<T> {
         inner.belongs_to(tenant)?;
         inner.limit = if limit == 0 { usize::MAX } else { limit };
         let mut after = Aftermath::default();
-        let wake = self.let_in(&mut inner, &mut after);
+        self.let_in(&mut inner, &mut after);
         drop(inner);
-        self.wake(wake);
-        after.finish();
+        self.finish(after);
         Ok(())
     }
 
@@ -319,10 +323,8 @@ impl<T: Parcel> Mailbox<T> {
         let mut after = Aftermath::default();
         let sent = self.merge_queue_or_line(&mut inner, item, ticket, &mut after);
         drop(inner);
-        after.finish();
-        let (sent, wake) = sent?;
-        self.wake(wake);
-        Ok(sent)
+        self.finish(after);
+        sent
     }
 
     fn merge_queue_or_line(
@@ -331,7 +333,7 @@ impl<T: Parcel> Mailbox<T> {
         item: &mut Option<T>,
         ticket: impl FnOnce() -> Option<Ticket>,
         after: &mut Aftermath<T>,
-    ) -> Result<(Sent, Wake), Code> {
+    ) -> Result<Sent, Code> {
         let mut key = None;
         let merging = inner.coalescer.as_mut().and_then(|coalescer| Some((coalescer, item.take()?)));
         if let Some((coalescer, incoming)) = merging {
@@ -339,18 +341,18 @@ impl<T: Parcel> Mailbox<T> {
                 Ok(()) => {
                     inner.ledger.accepted += 1;
                     inner.ledger.coalesced += 1;
-                    return Ok((Sent::Queued, Wake::Nobody));
+                    return Ok(Sent::Queued);
                 }
                 Err((unmerged, its_key)) => (*item, key) = (Some(unmerged), its_key),
             }
         }
-        let mut wake = self.let_in(inner, after);
+        self.let_in(inner, after);
         if inner.line.is_empty() && self.has_room(inner) {
             if let Some(coalescer) = &mut inner.coalescer {
                 coalescer.queued(key);
             }
-            wake = stronger(wake, self.accept(inner, item, true));
-            return Ok((Sent::Queued, wake));
+            after.woke(self.accept(inner, item, true));
+            return Ok(Sent::Queued);
         }
         let Some(ticket) = ticket() else {
             inner.ledger.refused += 1;
@@ -362,8 +364,8 @@ impl<T: Parcel> Mailbox<T> {
         self.blocked.store(inner.line.len(), Ordering::Release);
         // Either the receiver, which fences before it gives back, sees the line, or this sees what it has taken.
         fence(Ordering::SeqCst);
-        wake = stronger(wake, self.let_in(inner, after));
-        Ok((Sent::InLine(ticket), wake))
+        self.let_in(inner, after);
+        Ok(Sent::InLine(ticket))
     }
 
     /// Sends without room and without a wait: what the limit does not count.
@@ -462,6 +464,12 @@ impl<T: Parcel> Mailbox<T> {
         (self.receiver.lent.load(Ordering::Acquire) & u64::from(u32::MAX)) as usize
     }
 
+    fn finish(&self, after: Aftermath<T>) {
+        self.wake(after.wake);
+        after.bells.into_iter().for_each(Bell::ring);
+        after.abandoned.into_iter().for_each(Parcel::abandon);
+    }
+
     fn wake(&self, wake: Wake) {
         match wake {
             Wake::Nobody => {}
@@ -489,9 +497,4 @@ impl<T> Inner<T> {
         self.belongs_to(tenant)?;
         if self.gate == Gate::Open { Ok(()) } else { Err(Code::Dead) }
     }
-}
-
-/// Of two rings of one notice, the one that found a sleeper.
-fn stronger(one: Wake, other: Wake) -> Wake {
-    if one == Wake::Nobody { other } else { one }
 }

@@ -4,7 +4,6 @@ use super::{Aftermath, Coalescer, Gate, Inner, KILL, Lane, MESSAGE, Mailbox, Par
 use crate::error::Code;
 use crate::sync::atomic::{Ordering, fence};
 use crate::sys::clock::{NEVER, Nanos, now};
-use crate::waiting::notice::Wake;
 use crate::waiting::waiter::{Edge, Kind, Waiter};
 
 /// What a receiver finds when it has waited.
@@ -121,15 +120,13 @@ impl<T: Parcel> Mailbox<T> {
         let mut after = Aftermath::default();
         let mut inner = self.inner.lock();
         let item = self.pop(&mut inner, &mut after);
-        let mut wake = Wake::Nobody;
         if item.is_some() {
             self.count_taken();
-            wake = self.let_in_if_worthwhile(&mut inner, &mut after);
+            self.let_in_if_worthwhile(&mut inner, &mut after);
         }
         self.message_reason(&inner);
         drop(inner);
-        self.wake(wake);
-        after.finish();
+        self.finish(after);
         item
     }
 
@@ -208,18 +205,16 @@ impl<T: Parcel> Mailbox<T> {
     fn make_room(&self) {
         let mut after = Aftermath::default();
         let mut inner = self.inner.lock();
-        let wake = self.let_in_if_worthwhile(&mut inner, &mut after);
+        self.let_in_if_worthwhile(&mut inner, &mut after);
         drop(inner);
-        self.wake(wake);
-        after.finish();
+        self.finish(after);
     }
 
-    fn let_in_if_worthwhile(&self, inner: &mut Inner<T>, after: &mut Aftermath<T>) -> Wake {
+    fn let_in_if_worthwhile(&self, inner: &mut Inner<T>, after: &mut Aftermath<T>) {
         let used = inner.queue.counted() + inner.given_back.counted() + self.lent_counted();
         if !inner.line.is_empty() && (inner.line.urgent || inner.limit.saturating_sub(used) > inner.limit / 4) {
-            return self.let_in(inner, after);
+            self.let_in(inner, after);
         }
-        Wake::Nobody
     }
 
     fn pop(&self, inner: &mut Inner<T>, after: &mut Aftermath<T>) -> Option<T> {
@@ -255,10 +250,9 @@ impl<T: Parcel> Mailbox<T> {
         }
         inner.lent_at_most = 0;
         self.publish_lent(batch);
-        let wake = self.let_in(&mut inner, &mut after);
+        self.let_in(&mut inner, &mut after);
         drop(inner);
-        self.wake(wake);
-        after.finish();
+        self.finish(after);
     }
 
     /// From now on messages are merged by `rules`; none: no longer.

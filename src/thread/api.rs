@@ -429,19 +429,22 @@ impl<M: Send + 'static, R: Send + 'static> Inbox<M, R> {
 
     /// Handles messages until the thread is stopped and its queue is empty; [`Code::Interrupted`] when it is killed.
     pub fn receive(&self, handler: impl FnMut(M) -> Result<R>) -> Result<()> {
-        loops::receive(self.own, on_value(handler))
+        loops::receive(self.own, on_value(handler, Object::new))
     }
 
     /// The same; a message is merged into one that waits under the same key, by `merge`.
     ///
     /// Both run when a message is sent, on the sender's thread, under a lock: they are quick, and call nothing of this
-    /// library.
+    /// library. Everybody whose call was merged gets a copy of the answer.
     pub fn receive_merging<K: Into<Value>>(
         &self,
         mut key: impl FnMut(&M) -> Option<K> + Send + 'static,
         mut merge: impl FnMut(&mut M, &M) + Send + 'static,
         handler: impl FnMut(M) -> Result<R>,
-    ) -> Result<()> {
+    ) -> Result<()>
+    where
+        R: Clone,
+    {
         let key: Key = Box::new(move |value| key(look(value)?).map(Into::into));
         let merge: Merge = Box::new(move |pending, incoming| match (look_mut(pending), look(incoming)) {
             (Some(pending), Some(incoming)) => {
@@ -450,12 +453,12 @@ impl<M: Send + 'static, R: Send + 'static> Inbox<M, R> {
             }
             _ => false,
         });
-        loops::receive_merging(self.own, Some(key), Some(merge), on_value(handler))
+        loops::receive_merging(self.own, Some(key), Some(merge), on_value(handler, Object::copyable))
     }
 
     /// Has messages handled inside the runs of `event_loop`, which they keep running until the thread is stopped.
     pub fn receive_on(&self, event_loop: LoopRef, handler: impl FnMut(M) -> Result<R> + Send + 'static) -> Result<()> {
-        let handler: Handler = Box::new(on_value(handler));
+        let handler: Handler = Box::new(on_value(handler, Object::new));
         super::receive_on(self.own, event_loop.0, handler)
     }
 
@@ -484,10 +487,11 @@ fn look_mut<M: 'static>(value: &mut Value) -> Option<&mut M> {
 
 fn on_value<M: 'static, R: Send + 'static>(
     mut handler: impl FnMut(M) -> Result<R>,
+    wrap: fn(R) -> Object,
 ) -> impl FnMut(&mut Value) -> Result<Value, Failure> {
     move |value: &mut Value| {
         let handled = take(std::mem::take(value)).and_then(&mut handler);
-        handled.map(|reply| Value::Object(Object::new(reply))).map_err(|error| Failure::from(&error))
+        handled.map(|reply| Value::Object(wrap(reply))).map_err(|error| Failure::from(&error))
     }
 }
 

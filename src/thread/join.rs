@@ -2,7 +2,7 @@
 
 use super::letter::Letter;
 use super::life::Life;
-use super::{Body, State, current, resolve, wait};
+use super::{Body, State, resolve, wait};
 use crate::error::{Code, Error, Result};
 use crate::event_loop;
 use crate::handle::Handle;

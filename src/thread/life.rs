@@ -179,6 +179,7 @@ fn die(here: Here, end: Option<Result<Value, Failure>>, kept: locals::Kept) {
     on_loop::leave(here.body);
     bury_messages(here.handle, here.body);
     messages::let_go();
+    wait::end_announced();
     locals::bring_back(kept);
     publish_death(here.handle, here.body, end);
     become_thread(None);
@@ -252,11 +253,11 @@ pub(crate) fn kill(handle: Handle) -> Result<()> {
             body.waiter.kill();
             Ok(())
         })?;
+        on_loop::unbind(body);
         if let Some(event_loop) = body.waiter.elsewhere() {
             // Freed meanwhile: then the thread is not in it.
             let _ = event_loop::interrupt(event_loop);
         }
-        on_loop::leave(body);
         Ok(())
     })
 }

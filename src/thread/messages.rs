@@ -62,7 +62,8 @@ pub(crate) fn take(own: Handle) -> Result<Handle> {
     let here = current::own(own)?;
     crate::waiting::not_under_lock()?;
     if here.body.mailbox.is_killed() {
-        return Err(Code::Interrupted.into());
+        // What is queued is discarded. That it was killed is for [`wait`] to tell.
+        return Err(Code::Again.into());
     }
     let letter = with_batch(|batch| here.body.mailbox.take_one(batch)).ok_or(Code::Again)?;
     let mut letter = Some(letter);

@@ -31,13 +31,12 @@ pub use api::{Attached, Builder, Inbox, Mail, SendError, Thread, ThreadRef, Thre
 pub(crate) use current::handle as current_handle;
 pub(crate) use dump::{dump, dump_dot};
 pub(crate) use join::{Joined, join, monitor, when_dead};
-pub(crate) use letter::Receiver;
-pub(crate) use life::{Hook, OnUndelivered, Run, failure_of, is_stopping, name, set_queue_limit, sleep, state};
+pub(crate) use life::{Hook, failure_of, is_stopping, name, set_queue_limit, sleep, state};
 pub(crate) use life::{attach, detach, free, kill, make, on_start, on_stop, on_undelivered, run, start, stop};
 pub(crate) use locals::{local, set_local};
 pub(crate) use messages::{fail, free_message, reply, take, value_of, wait};
 pub(crate) use names::{checked as checked_name, find, find_service, list, publish};
-pub(crate) use on_loop::{Handler, receive_on};
+pub(crate) use on_loop::receive_on;
 pub(crate) use receive::{receive, receive_merging};
 pub(crate) use rules::{Key, Merge};
 pub(crate) use send::{Room, call, cancel_later, send, send_later, send_with};

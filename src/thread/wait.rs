@@ -124,6 +124,12 @@ pub(crate) fn wait_end() -> Result<()> {
     Ok(())
 }
 
+/// The thread is at its end: it waits for nobody any more.
+pub(super) fn end_announced() {
+    // An error says that it did not.
+    let _ = wait_end();
+}
+
 /// The threads as the detector sees them.
 struct Threads;
 
