@@ -415,7 +415,7 @@ static void test_own_pool(void) {
 typedef struct knot {
     pirn_thread *a;
     pirn_loop *loop;
-    gate a_in;
+    gate a_in, job_over;
     int a_code, job_code;
 } knot;
 
@@ -425,6 +425,7 @@ static int calls_a(pirn_value *result, void *arg) {
     gate_pass(&k->a_in);
     WAIT_FOR(is_waiting(k->a, PIRN_WAIT_FUTURE));
     k->job_code = thread_send_sync(k->a, PIRN_INT(2), NULL);
+    gate_open(&k->job_over);
     return 0;
 }
 
@@ -449,10 +450,12 @@ static int knot_run(pirn_thread *self, pirn_value *result, void *arg) {
 static void test_job_in_a_cycle(void) {
     knot k = { .loop = make_event_loop(), .a_code = 1, .job_code = 1 };
     gate_make(&k.a_in);
+    gate_make(&k.job_over);
     k.a = make_thread("a", knot_run, &k);
     CHECK_EQ(thread_start(k.a), 0);
     CHECK_EQ(pirn_log_to(log_nothing, NULL), 0);
     CHECK_EQ(thread_send_sync(k.a, PIRN_INT(1), NULL), 0);
+    gate_pass(&k.job_over);
     CHECK_EQ(thread_stop(k.a), 0);
     CHECK_EQ(thread_join(k.a, PIRN_FOREVER, NULL), 0);
     CHECK_EQ((k.a_code == PIRN_EDEADLK) + (k.job_code == PIRN_EDEADLK), 1);
