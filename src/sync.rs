@@ -20,6 +20,7 @@ use loom::sync as primitive;
 use std::sync as primitive;
 
 pub(crate) use primitive::MutexGuard;
+use std::sync::{PoisonError, TryLockError};
 
 /// A mutex that a panic does not spoil: nothing is called under a lock of the library's that could leave its data half
 /// changed.
@@ -39,10 +40,27 @@ impl<T> Mutex<T> {
 
     #[inline]
     pub(crate) fn lock(&self) -> MutexGuard<'_, T> {
-        self.0.lock().unwrap_or_else(primitive_poison)
+        match self.0.try_lock() {
+            Ok(guard) => guard,
+            Err(_) => self.lock_slowly(),
+        }
+    }
+
+    /// The library's locks are held for some ten or a hundred nanoseconds: going to sleep for one costs both sides more
+    /// than a few more looks do.
+    #[cold]
+    fn lock_slowly(&self) -> MutexGuard<'_, T> {
+        for _ in 0..if cfg!(loom) { 0 } else { LOOKS } {
+            std::hint::spin_loop();
+            match self.0.try_lock() {
+                Ok(guard) => return guard,
+                Err(TryLockError::Poisoned(poisoned)) => return poisoned.into_inner(),
+                Err(TryLockError::WouldBlock) => {}
+            }
+        }
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-fn primitive_poison<G>(poisoned: std::sync::PoisonError<G>) -> G {
-    poisoned.into_inner()
-}
+/// How often a lock is tried, with a pause between, before its taker sleeps: some 2 µs.
+const LOOKS: u32 = 80;

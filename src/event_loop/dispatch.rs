@@ -13,6 +13,7 @@ use crate::sys::clock::{Nanos, after, now};
 use crate::sys::poller::{Buffer, Readiness};
 use crate::timer::Key;
 use crate::what;
+use std::collections::VecDeque;
 
 /// How many callbacks a round runs at the most, before timers, descriptors and exits are looked at again.
 pub(super) const BUDGET: usize = 1024;
@@ -41,7 +42,8 @@ impl Life {
         }
         self.stats.rounds += 1;
         self.crowded = false;
-        if shared.notice.take(WORK | LEFT) & WORK != 0 {
+        shared.notice.take(LEFT);
+        if self.flood.is_empty() && shared.notice.take(WORK) != 0 {
             self.open_inbox(shared);
         }
         self.open_incoming();
@@ -65,7 +67,11 @@ impl Life {
         let mut inbox = shared.inbox.lock();
         let count = inbox.items.len();
         self.crowded = count > 1;
-        if count <= BUDGET && self.incoming.is_empty() && self.ready.take_tasks(&mut inbox) {
+        if self.incoming.is_empty() && inbox.others == 0 && count > BUDGET {
+            std::mem::swap(&mut inbox.items, &mut self.flood);
+            return;
+        }
+        if self.incoming.is_empty() && self.ready.take_tasks(&mut inbox) {
             return;
         }
         inbox.others = 0;
@@ -157,7 +163,7 @@ impl Life {
     /// The next thing to run, alone. A callback counts as started, so only one at a time is taken: it may take the
     /// next one's reasons away.
     pub(super) fn next_call(&mut self) -> Option<Call> {
-        while let Some(item) = self.ready.pop() {
+        while let Some(item) = self.next_item() {
             match item {
                 Item::Task(task) => {
                     self.stats.callbacks += 1;
@@ -173,6 +179,33 @@ impl Life {
             }
         }
         None
+    }
+
+    fn next_item(&mut self) -> Option<Item> {
+        if self.ready.lets_tasks_go() { self.flood.pop_front().or_else(|| self.ready.pop()) } else { self.ready.pop() }
+    }
+
+    /// Lends what is next to a runner of tasks into `batch`, if it is tasks.
+    pub(super) fn lend_tasks(&mut self, batch: &mut VecDeque<Item>) -> bool {
+        if !self.flood.is_empty() && self.ready.lets_tasks_go() {
+            std::mem::swap(&mut self.flood, batch);
+            return true;
+        }
+        self.ready.lend_tasks(batch)
+    }
+
+    /// Takes back what is left of what was lent.
+    pub(super) fn take_tasks_back(&mut self, batch: &mut VecDeque<Item>) {
+        if batch.len() > BUDGET {
+            std::mem::swap(&mut self.flood, batch);
+        } else {
+            self.ready.take_back(batch);
+        }
+    }
+
+    /// How much there is to run.
+    pub(super) fn ready_count(&self) -> usize {
+        self.ready.len() + self.flood.len()
     }
 
     /// Takes the reasons to run an event and counts them.
@@ -270,12 +303,12 @@ impl Life {
 
     /// Ends a round: what is left for the next one, and what the kernel must hear before a sleep.
     pub(super) fn end_round(&mut self, shared: &Shared, polled_more: bool) {
-        if self.is_exiting() && self.ready.len() == 0 {
+        if self.is_exiting() && self.ready_count() == 0 {
             // What was active when the exit was asked has run.
             self.exit = 0;
             shared.ring(EXITED);
         }
-        if self.ready.len() > 0 || !self.incoming.is_empty() || polled_more {
+        if self.ready_count() > 0 || !self.incoming.is_empty() || polled_more {
             shared.ring(LEFT);
         }
         self.watches.flush();

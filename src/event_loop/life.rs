@@ -37,6 +37,9 @@ pub(super) struct Life {
     pub(super) ready: Ready,
     /// What came out of the inbox and was not looked at yet.
     pub(super) incoming: VecDeque<Item>,
+    /// Tasks alone, more than a round's budget: they are run from here, a budget a round, with all else before them.
+    /// The inbox stays shut meanwhile.
+    pub(super) flood: VecDeque<Item>,
     /// Kept between runs.
     pub(super) polled: Option<Box<Polled>>,
     /// The event whose callback runs now; or those that were taken and that the taker may still be calling.
@@ -69,6 +72,7 @@ impl Life {
             idle: Vec::new(),
             ready: Ready::default(),
             incoming: VecDeque::new(),
+            flood: VecDeque::new(),
             polled: None,
             out: Vec::new(),
             exits: Vec::new(),

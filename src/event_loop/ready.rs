@@ -54,6 +54,11 @@ impl Ready {
         true
     }
 
+    /// Is there nothing that goes before tasks?
+    pub(super) fn lets_tasks_go(&self) -> bool {
+        self.most_urgent().is_none_or(|priority| priority > usize::from(PRIORITY))
+    }
+
     /// Lends the queue to a runner of tasks into `batch`, if a task is next.
     pub(super) fn lend_tasks(&mut self, batch: &mut VecDeque<Item>) -> bool {
         let is_next = self.most_urgent() == Some(usize::from(PRIORITY));

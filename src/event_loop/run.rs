@@ -185,7 +185,7 @@ impl Run {
             let life = guard.as_mut().ok_or(Code::Stale)?;
             life.gather(shared, &mut self.polled);
             // An exit waits for all that was active then.
-            if life.is_exiting() { usize::MAX } else { BUDGET.min(life.ready.len()) }
+            if life.is_exiting() { usize::MAX } else { BUDGET.min(life.ready_count()) }
         };
         let mut ran = 0;
         loop {
@@ -209,11 +209,11 @@ impl Run {
         let mut guard = shared.life.lock();
         let life: &mut Life = guard.as_mut().ok_or(Code::Stale)?;
         life.come_back();
-        life.ready.take_back(&mut self.tasks);
+        life.take_tasks_back(&mut self.tasks);
         life.stats.callbacks += std::mem::take(&mut self.tasks_run);
         let next = if !more || shared.breaks() {
             Next::Nothing
-        } else if life.ready.lend_tasks(&mut self.tasks) {
+        } else if life.lend_tasks(&mut self.tasks) {
             Next::Tasks
         } else {
             match life.next_call() {
