@@ -63,7 +63,8 @@ impl LoopRef {
     }
 
     /// Polls `task` on this loop's thread, from the next round on, until it is done. It keeps the loop running. The
-    /// future is what it returns; cancelling that drops the task.
+    /// future is what it returns; cancelling that drops the task. A task that waits for something that can't come any
+    /// more, because all its wakers were dropped, is dropped: [`Code::Dead`].
     ///
     /// ```
     /// let event_loop = pirn::EventLoop::new()?;

@@ -341,6 +341,11 @@ impl Body {
         ending
     }
 
+    /// A failure needs no mention: somebody knows of it.
+    pub(crate) fn listen(&self) {
+        self.inner.lock().is_heard = true;
+    }
+
     // ---- the way of forwards
 
     pub(crate) fn shortcut(&self) -> Option<Handle> {
@@ -405,5 +410,196 @@ impl Inner {
             Inner { stage: Stage::Over(Ending::Failed(failure)), is_heard: false, .. } => (Some(failure), None),
             inner => (None, Some(inner)),
         }
+    }
+}
+
+#[cfg(all(test, loom))]
+mod loom_tests {
+    use super::*;
+    use crate::handle::{Kind, Table};
+    use crate::waiting::waiter::{Edge, End, Kind as WaitKind, Outcome, Plain, Waiter};
+    use loom::sync::Arc;
+    use loom::sync::atomic::{AtomicI32, AtomicU32, Ordering};
+    use loom::thread;
+
+    fn model(body: impl Fn() + Sync + Send + 'static) {
+        let mut builder = loom::model::Builder::new();
+        builder.preemption_bound = Some(3);
+        builder.check(body);
+    }
+
+    /// Any handle will do for a loop.
+    fn handle() -> Handle {
+        let table: Table<u8> = Table::new(Kind::Loop);
+        table.insert(|_, _| ()).expect("room")
+    }
+
+    /// A future, and what its loop counts.
+    struct World {
+        body: Body,
+        posts: AtomicU32,
+        holds: AtomicI32,
+        log: Mutex<Vec<u32>>,
+    }
+
+    impl World {
+        fn new() -> Arc<Self> {
+            let body = Body::default();
+            body.renew(handle(), Source::Anyone);
+            Arc::new(Self { body, posts: AtomicU32::new(0), holds: AtomicI32::new(0), log: Mutex::default() })
+        }
+
+        fn settle(&self, after: Aftermath) {
+            self.posts.fetch_add(after.deliveries as u32, Ordering::AcqRel);
+            after.tickets.into_iter().filter_map(|ticket| ticket.end_with(|| Outcome::Go)).for_each(|bell| bell.ring());
+        }
+
+        fn finish(&self, with: i64) -> bool {
+            let after = self.body.end(By::Holder, || Ending::Finished(Value::Integer(with)));
+            after.map(|after| self.settle(after)).is_ok()
+        }
+
+        fn cancel(&self) -> bool {
+            let after = self.body.end(By::Cancel, || Ending::Cancelled);
+            after.map(|after| self.settle(after)).is_ok()
+        }
+
+        fn attach(this: &Arc<Self>, number: u32) {
+            let world = Arc::clone(this);
+            let call = Box::new(move |_, _| world.log.lock().push(number));
+            let has_hold = this.body.needs_hold();
+            if has_hold {
+                this.holds.fetch_add(1, Ordering::AcqRel);
+            }
+            let attached = this.body.attach(Listener { takes: true, hears_failures: true, call }, has_hold);
+            if has_hold && !attached.keeps_hold {
+                this.holds.fetch_sub(1, Ordering::AcqRel);
+            }
+            this.posts.fetch_add(u32::from(attached.deliver), Ordering::AcqRel);
+        }
+
+        /// What the loop's thread does with the posts that are there.
+        fn run(&self) {
+            for _ in 0..self.posts.swap(0, Ordering::AcqRel) {
+                let Delivery { callback, lets_loop_go } = self.body.deliver(false);
+                if lets_loop_go {
+                    self.holds.fetch_sub(1, Ordering::AcqRel);
+                }
+                let (listener, ending) = callback.expect("a callback for each delivery");
+                (listener.call)(handle(), ending);
+            }
+        }
+    }
+
+    /// Finish, cancel and attach from three threads, and the loop meanwhile: one end, each callback once and in order,
+    /// and the loop is held as often as it is let go.
+    #[test]
+    fn loom_end_against_attach() {
+        model(|| {
+            let world = World::new();
+            let finisher = {
+                let world = Arc::clone(&world);
+                thread::spawn(move || world.finish(1))
+            };
+            let canceller = {
+                let world = Arc::clone(&world);
+                thread::spawn(move || world.cancel())
+            };
+            World::attach(&world, 1);
+            world.run();
+            World::attach(&world, 2);
+            let ends = [finisher.join().expect("finisher"), canceller.join().expect("canceller")];
+            assert!(ends[0] ^ ends[1]);
+            world.run();
+            assert_eq!(*world.log.lock(), [1, 2]);
+            assert_eq!(world.holds.load(Ordering::Acquire), 0);
+            assert_eq!(world.body.state(), if ends[0] { State::Finished } else { State::Cancelled });
+            // The callbacks were run, so nothing here keeps the world alive any more.
+            let _ = world.body.empty();
+        });
+    }
+
+    /// A thread that waits is woken by the end, or has seen it; a pointer would have gone to it alone.
+    #[test]
+    fn loom_end_against_wait() {
+        model(|| {
+            let world = World::new();
+            let waiter: &'static Waiter = Box::leak(Box::default());
+            let finisher = {
+                let world = Arc::clone(&world);
+                thread::spawn(move || world.finish(5))
+            };
+            let ticket = waiter.arm();
+            let ending = world.body.wait(Some(ticket), true).unwrap_or_else(|| {
+                let end = ticket.wait(Edge::new(WaitKind::Future, None), crate::sys::clock::NEVER, &mut Plain);
+                assert!(matches!(end, End::Answered(Outcome::Go)), "{end:?}");
+                world.body.wait(None, false).expect("it was ended by the end")
+            });
+            assert!(matches!(ending, Ending::Finished(Value::Integer(5))));
+            assert!(finisher.join().expect("the finisher"));
+        });
+    }
+
+    /// A queued job: begun or cancelled, never both; dropped once either way.
+    #[test]
+    fn loom_begin_against_cancel() {
+        model(|| {
+            let world = World::new();
+            let runs = Arc::new(AtomicU32::new(0));
+            let its_runs = Arc::clone(&runs);
+            let job: Job = Box::new(move || {
+                its_runs.fetch_add(1, Ordering::Relaxed);
+                Ok(Value::Nil)
+            });
+            world.body.renew(handle(), Source::Queued { job, group: 0 });
+            let worker = {
+                let world = Arc::clone(&world);
+                thread::spawn(move || {
+                    let Some((job, after)) = world.body.begin(None) else { return };
+                    world.settle(after);
+                    let result = job();
+                    let after = world.body.end(By::Source, || result.into()).expect("a running job is not cancelled");
+                    world.settle(after);
+                })
+            };
+            let cancelled = world.body.end(By::Cancel, || Ending::Cancelled);
+            let refused = cancelled.as_ref().err().map(Error::code);
+            worker.join().expect("the worker");
+            match refused {
+                None => assert_eq!(runs.load(Ordering::Relaxed), 0),
+                Some(code) => {
+                    assert!(matches!(code, Code::Busy | Code::State), "{code:?}");
+                    assert_eq!(runs.load(Ordering::Relaxed), 1);
+                }
+            }
+        });
+    }
+
+    /// A future that is forwarded against the end of the one it is forwarded to: it ends, once, as that one does.
+    #[test]
+    fn loom_forward_against_end() {
+        model(|| {
+            let (from, to) = (World::new(), World::new());
+            let finisher = {
+                let to = Arc::clone(&to);
+                thread::spawn(move || {
+                    let after = to.body.end(By::Holder, || Ending::Finished(Value::Integer(9))).expect("once");
+                    after.watches.into_iter().for_each(|(watch, ending)| (watch.call)(handle(), ending));
+                })
+            };
+            let after = from.body.forward(By::Holder, handle(), handle()).expect("pending");
+            from.settle(after);
+            let ended = Arc::clone(&from);
+            let call = Box::new(move |_, ending| {
+                let after = ended.body.end(By::Source, || ending).expect("nobody else ends it");
+                ended.settle(after);
+            });
+            if let Some((watch, ending)) = to.body.watch(Listener { takes: true, hears_failures: true, call }) {
+                (watch.call)(handle(), ending);
+            }
+            finisher.join().expect("the finisher");
+            assert!(matches!(from.body.wait(None, false), Some(Ending::Finished(Value::Integer(9)))));
+            assert!(!from.finish(1));
+        });
     }
 }

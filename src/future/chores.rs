@@ -34,7 +34,7 @@ pub(super) fn run(chore: Chore) {
             true
         }
     });
-    let _done = (is_first == Ok(true)).then_some(Done);
+    let _done = (is_first == Ok(true)).then(|| Done);
     while let Some(this) = chore {
         this.settle();
         chore = next();

@@ -145,7 +145,7 @@ mod loom_tests {
         loom::model(|| {
             let table: Arc<Bodies> = Arc::new(Table::new(Kind::Future));
             let handle = future(&table);
-            let free = |table: &Bodies| {
+            let free = move |table: &Bodies| {
                 let slot = table.find(handle).expect("made");
                 if take(slot, handle).is_err() {
                     return (0, 0);

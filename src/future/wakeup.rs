@@ -65,7 +65,9 @@ mod loom_tests {
     /// what was written before it.
     #[test]
     fn loom_wake_against_poll() {
-        loom::model(|| {
+        let mut builder = loom::model::Builder::new();
+        builder.preemption_bound = Some(2);
+        builder.check(|| {
             let wakeup = Arc::new(Wakeup::new());
             let posts = Arc::new(Mutex::new(1u32));
             let data = Arc::new([AtomicU32::new(0), AtomicU32::new(0)]);

@@ -5,6 +5,7 @@ use crate::error::Result;
 use crate::handle::Handle;
 use crate::mailbox::Ledger;
 use crate::sys::clock::now;
+use crate::waiting::group;
 use crate::waiting::waiter::Kind;
 
 /// One thread's figures.
@@ -24,6 +25,9 @@ pub(crate) fn stats(handle: Handle) -> Result<Stats> {
     Ok(Stats {
         ledger,
         waiting_for: shown.map(|edge| edge.kind),
-        waiting_on: shown.and_then(|edge| edge.to).and_then(|node| THREADS.living(node)),
+        waiting_on: shown
+            .and_then(|edge| edge.to)
+            .filter(|&node| !group::is_group(node))
+            .and_then(|node| THREADS.living(node)),
     })
 }

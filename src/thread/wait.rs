@@ -10,6 +10,7 @@ use crate::mailbox::{Mailbox, PATIENCE, Parcel};
 use crate::sys::clock::{NEVER, Nanos, after};
 use crate::waiting;
 use crate::waiting::detect::{Detector, Graph, Link};
+use crate::waiting::group;
 use crate::waiting::waiter::{Edge, End, Kind, Outcome, Ticket, Turns, Waiter};
 use std::cell::Cell;
 
@@ -135,7 +136,7 @@ struct Threads;
 
 impl Graph for Threads {
     fn waiter(&self, node: u32) -> Option<&'static Waiter> {
-        THREADS.slot(node).map(|slot| &slot.body().waiter)
+        thread_at(node).map(|body| &body.waiter)
     }
 
     fn fail(&self, cycle: &[Link], victim: usize, anyhow: bool) -> bool {
@@ -144,7 +145,7 @@ impl Graph for Threads {
         let words = words(cycle, victim);
         let outcome = || Outcome::Refused(Error::new(Code::Deadlock, words.clone()), None);
         let end = || ticket.end_with(outcome).map(|bell| bell.ring()).is_some();
-        let mailbox = THREADS.slot(link.next).map(|slot| &slot.body().mailbox);
+        let mailbox = thread_at(link.next).map(|body| &body.mailbox);
         let failed = match (link.wait.edge.kind, mailbox) {
             (Kind::Call | Kind::Room, Some(mailbox)) if anyhow => {
                 let has_lock = cycle.iter().any(|link| link.wait.edge.kind == Kind::Lock);
@@ -177,14 +178,20 @@ fn words(cycle: &[Link], victim: usize) -> String {
 /// What is waited for: a call that stands in the line waits for room.
 fn kind_now(link: &Link) -> Kind {
     let kind = link.wait.edge.kind;
-    match (kind, THREADS.slot(link.next)) {
-        (Kind::Call | Kind::Room, Some(slot)) if slot.body().mailbox.is_in_line(link.wait.ticket) => Kind::Room,
-        (Kind::Room, _) => Kind::Call,
+    match (kind, thread_at(link.next)) {
+        (Kind::Call | Kind::Room, Some(body)) if body.mailbox.is_in_line(link.wait.ticket) => Kind::Room,
+        (Kind::Room, Some(_)) => Kind::Call,
         _ => kind,
     }
 }
 
+/// The thread that lives in a slot; none for a group's number.
+pub(super) fn thread_at(node: u32) -> Option<&'static Body> {
+    let slot = if group::is_group(node) { None } else { THREADS.slot(node) };
+    slot.map(|slot| slot.body())
+}
+
 /// The name of the thread that lives in a slot.
 pub(super) fn name_at(node: u32) -> String {
-    THREADS.slot(node).map_or_else(String::new, |slot| slot.body().life.lock().name.to_string())
+    thread_at(node).map_or_else(String::new, |body| body.life.lock().name.to_string())
 }
