@@ -15,7 +15,7 @@ impl<T: Parcel> Mailbox<T> {
             inner.gate = Gate::Stopping;
         }
         let line = inner.line.clear();
-        self.blocked.store(0, Ordering::Release);
+        self.line_changed(&mut inner);
         let wake = self.notice.ring(STOP);
         drop(inner);
         self.wake(wake);
@@ -30,7 +30,7 @@ impl<T: Parcel> Mailbox<T> {
         inner.belongs_to(tenant)?;
         inner.gate = Gate::Closed;
         let line = inner.line.clear();
-        self.blocked.store(0, Ordering::Release);
+        self.line_changed(&mut inner);
         let inner_now = &mut *inner;
         let items = inner_now.given_back.items_mut().chain(inner_now.queue.items_mut());
         let replies: Vec<_> = items.map(Parcel::hang_up).collect();
@@ -70,6 +70,7 @@ impl<T: Parcel> Mailbox<T> {
     fn publish_nothing(&self) {
         self.receiver.lent.store(0, Ordering::Release);
         self.blocked.store(0, Ordering::Release);
+        self.let_in_below.store(0, Ordering::Release);
         self.next_due.store(NEVER, Ordering::Release);
         self.count_busy();
     }

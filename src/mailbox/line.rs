@@ -87,6 +87,7 @@ impl<T: Parcel> Mailbox<T> {
         let mut inner = self.inner.lock();
         self.let_in(&mut inner, &mut after);
         inner.line.urgent |= inner.line.place_of(ticket).is_some();
+        self.line_changed(&mut inner);
         drop(inner);
         self.finish(after);
     }
@@ -164,9 +165,17 @@ impl<T: Parcel> Mailbox<T> {
         bell.map(Bell::ring).is_some()
     }
 
-    fn line_changed(&self, inner: &mut Inner<T>) {
+    /// After every change of the line or of what is queued while somebody stands in it.
+    pub(super) fn line_changed(&self, inner: &mut Inner<T>) {
         inner.line.urgent &= !inner.line.is_empty();
         self.blocked.store(inner.line.len(), Ordering::Release);
+        let queued = inner.queue.counted() + inner.given_back.counted();
+        let let_in_below = match (inner.line.is_empty(), inner.line.urgent) {
+            (true, _) => 0,
+            (false, true) => usize::MAX,
+            (false, false) => (inner.limit - inner.limit / 4).saturating_sub(queued),
+        };
+        self.let_in_below.store(let_in_below, Ordering::Release);
     }
 
     /// Takes the reason MESSAGE away when nothing is queued any more.

@@ -169,8 +169,11 @@ pub(crate) struct Mailbox<T> {
     has_bell: AtomicBool,
     /// When the first timer is due.
     next_due: AtomicI64,
-    /// How many stand in the line. A hint outside the lock.
+    /// How many stand in the line.
     blocked: AtomicUsize,
+    /// The receiver lets them in when fewer than this are left in its batch: then a worthwhile part of the limit is
+    /// free. A hint, so that it takes the lock only then.
+    let_in_below: AtomicUsize,
     inner: Apart<Mutex<Inner<T>>>,
     receiver: Apart<Receiver>,
 }
@@ -210,6 +213,7 @@ impl<T> Default for Mailbox<T> {
             has_bell: AtomicBool::new(false),
             next_due: AtomicI64::new(NEVER),
             blocked: AtomicUsize::new(0),
+            let_in_below: AtomicUsize::new(0),
             inner: Apart(Mutex::new(Inner::default())),
             receiver: Apart::default(),
         }
@@ -265,6 +269,7 @@ impl<T: Parcel> Mailbox<T> {
         self.notice.awake();
         self.receiver.lent.store(0, Ordering::Relaxed);
         self.blocked.store(0, Ordering::Relaxed);
+        self.let_in_below.store(0, Ordering::Relaxed);
         self.next_due.store(NEVER, Ordering::Relaxed);
         self.receiver.handled.store(0, Ordering::Relaxed);
         self.receiver.after_timer.store(false, Ordering::Relaxed);
@@ -361,7 +366,7 @@ impl<T: Parcel> Mailbox<T> {
         if let Some(item) = item.take() {
             inner.line.join(item, ticket);
         }
-        self.blocked.store(inner.line.len(), Ordering::Release);
+        self.line_changed(inner);
         // Either the receiver, which fences before it gives back, sees the line, or this sees what it has taken.
         fence(Ordering::SeqCst);
         self.let_in(inner, after);

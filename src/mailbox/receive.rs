@@ -1,6 +1,6 @@
 //! The receiver's side: waiting, which is a leaf, and taking, which never blocks.
 
-use super::{Aftermath, Coalescer, Gate, Inner, KILL, Lane, MESSAGE, Mailbox, Parcel, Rules, STOP, TIMER, lent_word};
+use super::{Aftermath, Coalescer, Inner, KILL, Lane, MESSAGE, Mailbox, Parcel, Rules, STOP, TIMER, lent_word};
 use crate::error::Code;
 use crate::sync::atomic::{Ordering, fence};
 use crate::sys::clock::{NEVER, Nanos, now};
@@ -88,11 +88,6 @@ impl<T: Parcel> Mailbox<T> {
         self.notice.reasons() & KILL != 0
     }
 
-    /// When the first timer is due.
-    pub(crate) fn next_due(&self) -> Nanos {
-        self.next_due.load(Ordering::Acquire)
-    }
-
     /// Takes the next message: a timer's that is due, but no two of them while others wait; else the oldest. Refills
     /// `batch` with all that is queued. Own thread; never blocks.
     #[inline]
@@ -174,6 +169,9 @@ impl<T: Parcel> Mailbox<T> {
         inner.lent_at_most = batch.live();
         self.publish_lent(batch);
         self.message_reason(&inner);
+        if !inner.line.is_empty() {
+            self.line_changed(&mut inner);
+        }
         Some(())
     }
 
@@ -182,7 +180,7 @@ impl<T: Parcel> Mailbox<T> {
         let item = batch.pop()?;
         self.publish_lent(batch);
         self.count_taken();
-        if self.blocked.load(Ordering::Relaxed) > 0 {
+        if batch.counted() < self.let_in_below.load(Ordering::Relaxed) {
             self.make_room();
         }
         Some(item)
@@ -201,7 +199,8 @@ impl<T: Parcel> Mailbox<T> {
         }
     }
 
-    /// Somebody stands in the line.
+    /// Somebody stands in the line, and may come in.
+    #[cold]
     fn make_room(&self) {
         let mut after = Aftermath::default();
         let mut inner = self.inner.lock();
@@ -268,10 +267,5 @@ impl<T: Parcel> Mailbox<T> {
         drop(inner);
         drop(old);
         Ok(())
-    }
-
-    /// Does it still accept messages?
-    pub(crate) fn is_open(&self) -> bool {
-        self.inner.lock().gate == Gate::Open
     }
 }

@@ -113,7 +113,7 @@ fn copy(result: &Result<Value, Failure>) -> Result<Value, Failure> {
     match result {
         Ok(value) if value.owns_pointer() => Ok(Value::Nil),
         Ok(value) => value.lend().map_err(no_memory),
-        Err(failure) => Err(Failure::new(failure.code(), &failure.text()).unwrap_or_else(|error| no_memory(error))),
+        Err(failure) => Err(Failure::new(failure.code(), &failure.text()).unwrap_or_else(no_memory)),
     }
 }
 

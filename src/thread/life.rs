@@ -224,7 +224,7 @@ fn publish_death(handle: Handle, body: &Body, end: Option<Result<Value, Failure>
             bells.extend(ticket.end_with(|| life.end.for_joiner()));
         }
         for ticket in std::mem::take(&mut life.watchers) {
-            bells.extend(ticket.end_with(|| join::is_dead()));
+            bells.extend(ticket.end_with(join::is_dead));
         }
         (std::mem::take(&mut life.monitors), std::mem::take(&mut life.events), life.run.take())
     });

@@ -74,7 +74,8 @@ impl Notice {
 
     /// Begins anew, for another owner: no reasons, nobody asleep.
     pub(crate) fn renew(&self) {
-        self.word.store(0, Ordering::Release);
+        // In one step with the marks' taking, so that a ringer that saw one is among the wakers that are waited for.
+        self.word.swap(0, Ordering::AcqRel);
     }
 
     /// In a forked child, where the ringers of the parent are not: nobody is on the way to wake the poll.
@@ -130,6 +131,7 @@ impl Notice {
     }
 
     /// Sleeps until a reason stands, or until `deadline`; true when one does.
+    #[cfg(test)]
     pub(crate) fn sleep_on_word(&self, deadline: Nanos) -> bool {
         self.linger(|| false) || self.park(deadline)
     }

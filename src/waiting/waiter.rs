@@ -189,8 +189,10 @@ pub(crate) trait Turns {
 }
 
 /// A wait with no turns.
+#[cfg(all(test, loom))]
 pub(crate) struct Plain;
 
+#[cfg(all(test, loom))]
 impl Turns for Plain {}
 
 impl Waiter {
