@@ -110,9 +110,9 @@ static void several_signals_are_told_apart(void) {
     setup();
     static const int signals[] = {SIGUSR1, SIGUSR2, SIGHUP, SIGTERM, SIGINT, SIGWINCH, 0 /* a real-time one */};
     calls seen[7] = {{0}};
-    for (int i = 0; i < 7; i++) watch(loop, signals[i] ? signals[i] : SIGRTMAX, record, &seen[i]);
+    for (int i = 0; i < 7; i++) watch(loop, signals[i] ? signals[i] : SIGRTMIN + 3, record, &seen[i]);
     for (int i = 0; i < 7; i++) {
-        raise(signals[i] ? signals[i] : SIGRTMAX);
+        raise(signals[i] ? signals[i] : SIGRTMIN + 3);
         until(&seen[i].count, 1);
         settle();
         for (int k = 0; k < 7; k++) CHECK_EQ(seen[k].count, k <= i);
