@@ -1,7 +1,7 @@
 //! A round: look at everything that may have become ready, then hand it out one by one.
 
 use super::activation;
-use super::inbox::Item;
+use super::inbox::{Item, shed};
 use super::life::Life;
 use super::record::{Flags, Kind};
 use super::records::Place;
@@ -9,7 +9,7 @@ use super::shared::{EXITED, LEFT, SIGNALLED, Shared, WORK};
 use super::task::{Callback, Task};
 use crate::handle::Handle;
 use crate::sync::atomic::Ordering;
-use crate::sys::clock::{Nanos, after, now};
+use crate::sys::clock::{after, now};
 use crate::sys::poller::{Buffer, Readiness};
 use crate::timer::Key;
 use crate::what;
@@ -85,7 +85,7 @@ impl Life {
     /// Sorts what came out of the inbox, up to a round's budget, so that a timer or a descriptor never stands behind
     /// more than that; and up to an exit: what came after it is for the next run.
     fn open_incoming(&mut self) {
-        while self.ready.len() < BUDGET {
+        for _ in 0..BUDGET {
             let Some(item) = self.incoming.pop_front() else { break };
             match item {
                 Item::Task(task) => self.ready.push_task(task),
@@ -203,9 +203,14 @@ impl Life {
         }
     }
 
-    /// How much there is to run.
-    pub(super) fn ready_count(&self) -> usize {
-        self.ready.len() + self.flood.len()
+    /// Is there anything left to run?
+    fn is_ready(&self) -> bool {
+        self.ready.len() > 0 || !self.flood.is_empty()
+    }
+
+    /// How much a round runs: all that it gathered, of a flood no more than the budget, and before an exit everything.
+    pub(super) fn round_size(&self) -> usize {
+        if self.is_exiting() { usize::MAX } else { self.ready.len() + self.flood.len().min(BUDGET) }
     }
 
     /// Takes the reasons to run an event and counts them.
@@ -269,7 +274,6 @@ impl Life {
         while let Some(key) = self.out.pop() {
             let record = self.events.get(key);
             record.flags.set(Flags::OUT, false);
-            let period = record.period;
             if record.flags.has(Flags::FREED) {
                 self.bury(key);
             } else if record.kind == Kind::Delay && !self.is_pending(key) {
@@ -277,44 +281,41 @@ impl Life {
                     // It lives: every free holds this lock.
                     let _ = self.free(event, key);
                 }
-            } else {
-                self.wind_idle_timeout(key, period);
             }
         }
     }
 
-    /// Those that were taken are out until the taker comes back; but a wait comes first, and must know of their
-    /// timeouts.
+    /// A descriptor's timeout is one of idleness: it begins anew after each callback. What was taken is out until the
+    /// taker comes back; but a wait comes first, and must know, so there it begins anew with the taking.
     pub(super) fn wind_idle_timeouts(&mut self) {
         for index in 0..self.out.len() {
             let key = self.out[index];
-            let period = self.events.get(key).period;
-            self.wind_idle_timeout(key, period);
-        }
-    }
-
-    /// A descriptor's timeout is one of idleness: it begins anew after each callback.
-    fn wind_idle_timeout(&mut self, key: Key, period: Nanos) {
-        let record = self.events.get(key);
-        if period > 0 && !record.flags.has(Flags::TICKS) && record.is_watched() {
-            self.arm(key, after(period));
+            let record = self.events.get(key);
+            let period = record.period;
+            if period > 0 && !record.flags.has(Flags::TICKS) && record.is_watched() {
+                self.arm(key, after(period));
+            }
         }
     }
 
     /// Ends a round: what is left for the next one, and what the kernel must hear before a sleep.
     pub(super) fn end_round(&mut self, shared: &Shared, polled_more: bool) {
-        if self.is_exiting() && self.ready_count() == 0 {
+        if self.is_exiting() && !self.is_ready() {
             // What was active when the exit was asked has run.
             self.exit = 0;
             shared.ring(EXITED);
         }
-        if self.ready_count() > 0 || !self.incoming.is_empty() || polled_more {
+        if self.is_ready() || !self.incoming.is_empty() || polled_more {
             shared.ring(LEFT);
         }
         self.watches.flush();
         shared.descriptors.store(self.watches.registered(), Ordering::Release);
         // Its thread is about to look.
         self.look_again = false;
+        for queue in [&mut self.incoming, &mut self.flood] {
+            shed(queue);
+        }
+        self.ready.shed();
         if shared.is_embedded() {
             // What was called off inside a callback must not wake the foreign loop.
             let next = self.next_deadline();

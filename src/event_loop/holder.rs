@@ -8,7 +8,7 @@
 use super::{LOOPS, Shared};
 use crate::error::{Code, Error, Result};
 use crate::handle::Handle;
-use crate::sync::atomic::{AtomicU64, Ordering};
+use crate::sync::atomic::{AtomicU64, Ordering, fence};
 use crate::sys::os_thread;
 
 /// What the holder does.
@@ -30,9 +30,16 @@ fn word(role: Role, thread: u32) -> u64 {
 }
 
 impl Holder {
-    /// Does nobody have it?
-    pub(super) fn is_free(&self) -> bool {
+    /// Does nobody have it? Asked after a change that the next holder must see: either it does, or this sees it.
+    pub(super) fn is_surely_free(&self) -> bool {
+        fence(Ordering::SeqCst);
         self.0.load(Ordering::Acquire) == 0
+    }
+
+    /// May a visitor call functions of the user's? Not while another thread runs the loop, and not inside a take.
+    pub(super) fn lets_bury(&self) -> bool {
+        let role = self.0.load(Ordering::Acquire) >> 32;
+        role != Role::Runs as u64 && role != Role::Takes as u64
     }
 
     /// Does some thread run the loop?
@@ -68,7 +75,11 @@ impl Holder {
         let mut seen = 0;
         loop {
             match self.0.compare_exchange(seen, word(role, me), Ordering::AcqRel, Ordering::Acquire) {
-                Ok(_) => return true,
+                Ok(_) => {
+                    // See `is_surely_free`.
+                    fence(Ordering::SeqCst);
+                    return true;
+                }
                 Err(now) if seen == 0 && is_left_over(now, me) => seen = now,
                 Err(_) => return false,
             }

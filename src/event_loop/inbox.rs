@@ -38,3 +38,13 @@ impl Inbox {
         self.items.push_back(item);
     }
 }
+
+/// How much room an empty queue keeps, in items.
+const SPARE_ROOM: usize = 4096;
+
+/// Gives back the memory that a flood left behind.
+pub(super) fn shed(queue: &mut VecDeque<Item>) {
+    if queue.is_empty() && queue.capacity() > SPARE_ROOM {
+        queue.shrink_to(SPARE_ROOM / 2);
+    }
+}

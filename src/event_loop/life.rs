@@ -15,7 +15,6 @@ use crate::error::{Code, Result};
 use crate::handle::Handle;
 use crate::sync::atomic::Ordering;
 use crate::sys::clock::{NEVER, Nanos, after, now};
-use crate::sys::os_thread;
 use crate::sys::poller::{Poller, WATCHES_FROM_NEXT_SLEEP};
 use crate::timer::{Key, Timers};
 use crate::what;
@@ -106,13 +105,9 @@ impl Life {
         record.flags.set(Flags::FREED, true);
         let is_out = record.flags.has(Flags::OUT);
         self.update_counts(key);
-        if is_out && self.is_taken_here() {
-            // Who takes and frees knows best that no callback of his runs.
-            self.out.retain(|out| *out != key);
-        } else if is_out {
-            return Ok(());
+        if !is_out {
+            self.bury(key);
         }
-        self.bury(key);
         Ok(())
     }
 
@@ -238,12 +233,6 @@ impl Life {
         self.exit != 0 && self.exit == self.shared.exit.load(Ordering::Acquire)
     }
 
-    /// Does the calling thread drive the loop by pull calls?
-    fn is_taken_here(&self) -> bool {
-        let owner = self.shared.owner.load(Ordering::Acquire);
-        self.shared.pulled.load(Ordering::Acquire) && owner == os_thread::current()
-    }
-
     /// Does a thread run the loop, rather than pull?
     fn is_run(&self) -> bool {
         self.shared.holder.runs()
@@ -251,7 +240,7 @@ impl Life {
 
     /// Publishes when the loop must be awake at the latest.
     pub(super) fn set_deadline(&mut self, deadline: Nanos) {
-        if self.shared.next_deadline() == deadline && !self.shared.is_embedded() {
+        if self.shared.next_deadline() == deadline {
             return;
         }
         self.shared.deadline.store(deadline, Ordering::Release);

@@ -86,9 +86,12 @@ pub(crate) fn make() -> Result<Handle> {
 pub(crate) fn free(handle: Handle) -> Result<()> {
     let claim = Claim::new(handle, Role::Frees)?;
     let mut life = claim.0.end(handle)?;
-    // From here on the slot may be another loop's, once the claim is gone.
-    let _ = LOOPS.remove(handle);
+    let again = LOOPS.vacate(handle)?;
     drop(claim);
+    if again {
+        // From here on the slot may be another loop's.
+        LOOPS.give_back(handle.slot());
+    }
     for grave in std::mem::take(&mut life.graves) {
         grave.close();
     }

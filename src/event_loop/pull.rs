@@ -1,11 +1,11 @@
 //! The pull calls, for runtimes that dispatch by themselves: wait, a leaf that sleeps and holds nothing; take, which never
 //! blocks.
 
-use super::Shared;
 use super::dispatch::Call;
 use super::holder::{Claim, Role};
 use super::look::{Look, limit};
 use super::task::{Argument, TaskFn};
+use super::{Shared, find};
 use crate::error::{Code, Error, Result};
 use crate::handle::Handle;
 use crate::sync::atomic::Ordering;
@@ -38,13 +38,13 @@ pub(crate) fn wait(handle: Handle, timeout: Nanos) -> Result<bool> {
 
 /// Hands up to `capacity` things that are ready to `put`; how many. Never blocks.
 pub(crate) fn take(handle: Handle, capacity: usize, put: &mut dyn FnMut(Taken)) -> Result<usize> {
-    let Claim(shared) = &Claim::new(handle, Role::Takes)?;
     let me = os_thread::current();
-    match shared.owner.load(Ordering::Acquire) {
-        0 => shared.owner.store(me, Ordering::Release),
-        owner if owner == me => {}
-        _ => return Err(Error::new(Code::Thread, "another thread waited for this loop last")),
+    let owner = find(handle)?.owner.load(Ordering::Acquire);
+    if owner != 0 && owner != me {
+        return Err(Error::new(Code::Thread, "another thread waited for this loop last"));
     }
+    let Claim(shared) = &Claim::new(handle, Role::Takes)?;
+    shared.owner.store(me, Ordering::Release);
     shared.with(handle, |life| {
         let mut polled = life.polled.take().unwrap_or_default();
         shared.basket.empty(&mut polled.reports);

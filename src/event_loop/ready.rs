@@ -1,6 +1,6 @@
 //! What is ready to run: first in, first out within a priority, the most urgent first.
 
-use super::inbox::{Inbox, Item};
+use super::inbox::{Inbox, Item, shed};
 use super::record::PRIORITY;
 use super::task::Task;
 use crate::timer::Key;
@@ -81,6 +81,11 @@ impl Ready {
             batch.append(tasks);
             std::mem::swap(tasks, batch);
         }
+    }
+
+    /// Gives back the memory that a flood left behind.
+    pub(super) fn shed(&mut self) {
+        shed(&mut self.queues[usize::from(PRIORITY)]);
     }
 
     fn most_urgent(&self) -> Option<usize> {

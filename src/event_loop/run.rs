@@ -1,6 +1,6 @@
 //! Running a loop: wait, then hand out what is ready, until something ends it.
 
-use super::dispatch::{BUDGET, Call, Polled};
+use super::dispatch::{Call, Polled};
 use super::holder::{Claim, Role};
 use super::inbox::Item;
 use super::life::Life;
@@ -76,6 +76,7 @@ pub(crate) fn run_once(handle: Handle, timeout: Nanos) -> Result<u32> {
 /// What is to run next.
 enum Next {
     Callback(Callback),
+    Task(Task),
     /// Those that the ready queue lent.
     Tasks,
     Nothing,
@@ -130,6 +131,9 @@ impl Run {
             run.polled = polled;
         }
         shared.basket.empty(&mut run.polled.reports);
+        if !run.polled.reports.is_empty() {
+            shared.notice_left();
+        }
         shared.notice.awake();
         shared.check_interrupted()?;
         Ok(run)
@@ -138,6 +142,8 @@ impl Run {
     /// Waits until something is ready, at most until `until`, and runs it.
     fn round(&mut self, until: Nanos) -> Result<Round> {
         let shared = self.shared;
+        // A child that was forked in a callback and comes back here must have made the loop its own.
+        shared.check_process()?;
         self.hold_off();
         loop {
             match shared.look() {
@@ -184,8 +190,7 @@ impl Run {
             let mut guard = shared.life.lock();
             let life = guard.as_mut().ok_or(Code::Stale)?;
             life.gather(shared, &mut self.polled);
-            // An exit waits for all that was active then.
-            if life.is_exiting() { usize::MAX } else { BUDGET.min(life.ready_count()) }
+            life.round_size()
         };
         let mut ran = 0;
         loop {
@@ -194,6 +199,10 @@ impl Run {
             match next {
                 Next::Callback(callback) => {
                     callback.run();
+                    ran += 1;
+                }
+                Next::Task(task) => {
+                    task.run();
                     ran += 1;
                 }
                 Next::Tasks => ran += self.run_tasks(left - ran),
@@ -208,6 +217,7 @@ impl Run {
         let shared = self.shared;
         let mut guard = shared.life.lock();
         let life: &mut Life = guard.as_mut().ok_or(Code::Stale)?;
+        life.wind_idle_timeouts();
         life.come_back();
         life.take_tasks_back(&mut self.tasks);
         life.stats.callbacks += std::mem::take(&mut self.tasks_run);
@@ -218,12 +228,8 @@ impl Run {
         } else {
             match life.next_call() {
                 Some(Call::Callback(callback)) => Next::Callback(callback),
-                // One behind void entries: it is next now.
-                Some(Call::Task(task)) => {
-                    self.tasks.push_back(Item::Task(task));
-                    life.stats.callbacks -= 1;
-                    Next::Tasks
-                }
+                // One that stood behind void entries.
+                Some(Call::Task(task)) => Next::Task(task),
                 None => Next::Nothing,
             }
         };

@@ -115,19 +115,21 @@ impl Shared {
     #[cold]
     fn settle(&'static self, mut guard: MutexGuard<'static, Option<Box<Life>>>) {
         let Some(life) = guard.as_mut() else { return };
-        let runs = self.holder.runs();
+        // On a running loop its thread tells the owners of freed events; while somebody takes, nobody does.
         let runs_here = self.holder.runs_here();
-        let graves = if runs && !runs_here { Vec::new() } else { std::mem::take(&mut life.graves) };
-        life.look_again = false;
-        // Graves that are left are the running thread's to close.
-        let reason = if life.graves.is_empty() { LOOK } else { LEFT };
-        let wake = if self.is_offered() {
+        let buries = runs_here || self.holder.lets_bury();
+        let graves = if buries { std::mem::take(&mut life.graves) } else { Vec::new() };
+        let mut reasons = if std::mem::take(&mut life.look_again) { LOOK } else { 0 };
+        if self.holder.runs() && !life.graves.is_empty() {
+            reasons |= LEFT;
+        }
+        let wake = if reasons == 0 || runs_here {
+            Wake::Nobody
+        } else if self.is_offered() {
             self.offer_descriptor();
             Wake::Nobody
-        } else if runs_here {
-            Wake::Nobody
         } else {
-            self.notice.ring(reason)
+            self.notice.ring(reasons)
         };
         drop(guard);
         self.finish_ring(wake);
@@ -138,7 +140,12 @@ impl Shared {
 
     /// Is it embedded, and nobody of ours inside? Then its descriptor says whether there is work.
     pub(super) fn is_offered(&self) -> bool {
-        self.is_embedded() && self.holder.is_free()
+        self.is_embedded() && self.holder.is_surely_free()
+    }
+
+    /// There is something left over from before the run.
+    pub(super) fn notice_left(&self) {
+        self.ring(LEFT);
     }
 
     /// Puts `item` into the inbox of the loop that `handle` names, as so many of a user's posts.

@@ -30,7 +30,7 @@ pub(crate) fn watch(take_locks: extern "C" fn()) {
 
 /// Holds a lock until the fork is over.
 pub(crate) fn hold(guard: impl Any) {
-    // A thread that is being torn down and still forks leaves its child with the lock held, like any library.
+    // A thread that is being torn down has no place for it; its fork goes without.
     let _ = HELD.try_with(|held| held.borrow_mut().push(Box::new(guard)));
 }
 

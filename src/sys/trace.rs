@@ -9,7 +9,7 @@
 use crate::error::{Error, Result};
 use crate::sys::clock::{after, now};
 use crate::sys::{futex, os_thread, signal::keeping_errno};
-use parking_lot::{Mutex, MutexGuard};
+use crate::sync::{Mutex, MutexGuard};
 use std::ffi::{c_int, c_void};
 use std::fmt::Write;
 use std::sync::OnceLock;
