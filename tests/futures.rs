@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 const MS: Duration = Duration::from_millis(1);
 
 fn pair<T: Send + 'static>(event_loop: &LoopRef) -> (Promise<T>, Future<T>) {
-    event_loop.future().unwrap()
+    event_loop.future().expect("a future")
 }
 
 /// Counts how often it is dropped.
@@ -23,7 +23,7 @@ impl Drop for Counted {
 }
 
 fn code<T: std::fmt::Debug>(result: Result<T, Error>) -> Code {
-    result.unwrap_err().code()
+    result.expect_err("a failure").code()
 }
 
 #[test]
@@ -347,7 +347,7 @@ fn a_cancelled_task_is_dropped_and_a_panicking_one_fails() {
     assert_eq!(code(hopeless.wait()), Code::Dead);
     let panicking = event_loop.spawn(async { panic!("as it must") }).unwrap();
     event_loop.run().unwrap();
-    let error = panicking.wait().map(|()| ()).unwrap_err();
+    let error = panicking.wait().unwrap_err();
     assert_eq!(error.code(), Code::Panic);
 
     // With its loop, it goes as well.

@@ -9,6 +9,7 @@ use super::body::{Aftermath, Remains};
 use std::cell::RefCell;
 use std::collections::VecDeque;
 
+#[expect(clippy::large_enum_variant, reason = "most of them are of the large kind")]
 pub(super) enum Chore {
     /// What a step of this future leads to.
     After(Hold, Aftermath),
