@@ -17,15 +17,18 @@ enum Step {
 
 type Actor = ThreadRef<Step, ()>;
 
+/// What came of the calls, by the caller's number.
+type Ends = Arc<Mutex<Vec<(usize, Result<()>)>>>;
+
 /// Actors that know each other, and what came of their calls.
 struct Ring {
     actors: Vec<Thread<Step, ()>>,
-    ends: Arc<Mutex<Vec<(usize, Result<()>)>>>,
+    ends: Ends,
 }
 
 fn ring(names: &[&str]) -> Ring {
     let known: Arc<OnceLock<Vec<Actor>>> = Arc::default();
-    let ends: Arc<Mutex<Vec<(usize, Result<()>)>>> = Arc::default();
+    let ends: Ends = Arc::default();
     let make = |(number, name): (usize, &&str)| {
         let (known, ends) = (known.clone(), ends.clone());
         let handler = move |step: Step| {

@@ -14,7 +14,7 @@ fn gate() -> (impl FnOnce() + Send + 'static, Receiver<()>, Sender<()>) {
     let (began, has_begun) = channel();
     let (let_go, may_go) = channel::<()>();
     let job = move || {
-        began.send(()).unwrap();
+        began.send(()).expect("somebody who waits for it");
         // Let go by a message, or by nobody being there any more.
         let _ = may_go.recv();
     };

@@ -34,8 +34,8 @@ fn hold(limit: usize) -> Held {
         let _ = gate.recv();
         Ok(message + 1)
     };
-    let thread = Builder::new().queue_limit(limit).serve(handler).unwrap();
-    thread.send(0).unwrap();
+    let thread = Builder::new().queue_limit(limit).serve(handler).expect("a thread");
+    thread.send(0).expect("room");
     assert_eq!(in_hand.recv_timeout(LONG), Ok(0));
     Held { thread, in_hand, go }
 }

@@ -5,16 +5,17 @@
 //! chores, one after the other.
 
 use super::Hold;
-use super::body::{Aftermath, Remains};
+use super::body::{Aftermath, Listener, Remains};
 use std::cell::RefCell;
 use std::collections::VecDeque;
 
-#[expect(clippy::large_enum_variant, reason = "most of them are of the large kind")]
 pub(super) enum Chore {
     /// What a step of this future leads to.
     After(Hold, Aftermath),
     /// What is left of a future.
     Bury(Remains),
+    /// The callbacks of one whose loop is gone.
+    Drop(VecDeque<Listener>),
 }
 
 thread_local! {
@@ -63,6 +64,7 @@ impl Chore {
         match self {
             Chore::After(future, after) => after.settle(&future),
             Chore::Bury(remains) => remains.bury(),
+            Chore::Drop(callbacks) => drop(callbacks),
         }
     }
 }
