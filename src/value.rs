@@ -18,6 +18,7 @@ pub(crate) const INLINE_BYTES: usize = 70;
 
 /// What a message, a reply or a result is.
 #[derive(Debug, Default)]
+#[repr(u8)]
 pub enum Value {
     /// Nothing.
     #[default]
@@ -216,6 +217,7 @@ pub struct FutureRef(pub(crate) Handle);
 pub struct Bytes(Storage);
 
 #[derive(Clone)]
+#[repr(u8)]
 enum Storage {
     Inline { length: u8, bytes: InlineBytes },
     Heap(Block),

@@ -259,9 +259,14 @@ const RELEASE: unsafe extern "C" fn(*mut c_void) = release_block;
 ///
 /// # Safety
 /// `value` is null or points to a value whose data are there.
+#[inline]
 pub(super) unsafe fn read(value: *const pirn_value) -> Result<Value> {
     // SAFETY: the caller's promise.
     let Some(value) = (unsafe { value.as_ref() }) else { return Ok(Value::Nil) };
+    if value.kind == PIRN_INTEGER {
+        // SAFETY: any eight bytes are an integer.
+        return Ok(Value::Integer(unsafe { value.r#as.integer }));
+    }
     if value.kind == PIRN_FUTURE {
         return Err(Error::new(Code::Invalid, "a future is no message"));
     }
@@ -274,6 +279,7 @@ pub(super) unsafe fn read(value: *const pirn_value) -> Result<Value> {
 ///
 /// # Safety
 /// As for [`read`].
+#[inline]
 pub(super) unsafe fn offer<R>(value: *const pirn_value, call: impl FnOnce(&mut Value) -> Result<R>) -> Result<R> {
     // SAFETY: the caller's promise.
     let mut offered = unsafe { read(value) }?;
@@ -333,9 +339,13 @@ pub(super) fn lend_to_change<R>(value: &mut Value, call: impl FnOnce(*mut pirn_v
 }
 
 /// Gives a callback an empty value to fill: what it returned, and what it left there.
+#[inline]
 pub(super) fn collect<R>(call: impl FnOnce(*mut pirn_value) -> R) -> (R, Result<Value>) {
     let mut shown = pirn_value::NIL;
     let result = call(&raw mut shown);
+    if shown.kind == PIRN_NIL {
+        return (result, Ok(Value::Nil));
+    }
     // SAFETY: what the callback left there is ours.
     (result, unsafe { take_back(shown) })
 }
@@ -347,6 +357,7 @@ pub(super) fn show<R>(value: &Value, call: impl FnOnce(*const pirn_value) -> R) 
 }
 
 /// `value` as C sees it, owning nothing. It is good as long as `value` is.
+#[inline]
 fn view(value: &Value) -> pirn_value {
     let data = |kind, code, bytes: &Bytes| {
         let data = bytes.with_nul().as_ptr().cast_mut().cast();
@@ -407,6 +418,7 @@ fn export(mut value: Value) -> Result<pirn_value> {
 ///
 /// # Safety
 /// If it is bytes, they are there; if it is a pointer with a free function, it is given away.
+#[inline]
 unsafe fn import(value: &pirn_value) -> Result<Value> {
     Ok(match value.kind {
         PIRN_NIL => Value::Nil,
