@@ -39,8 +39,8 @@ struct Lists {
 pub(crate) struct Poller {
     number: i32,
     list: &'static List,
-    /// Readable after a wake.
-    ear: OwnedFd,
+    /// Readable after a wake; in the list, and only kept open here.
+    _ear: OwnedFd,
     mouth: OwnedFd,
 }
 
@@ -67,7 +67,7 @@ impl Poller {
         }
         let (number, list) = new_list();
         list.lock().push(Watched { fd: ear.as_raw_fd(), token: u64::MAX, events: libc::POLLIN });
-        Ok(Self { number, list, ear, mouth })
+        Ok(Self { number, list, _ear: ear, mouth })
     }
 
     pub(crate) fn sleeper(&self) -> Sleeper {
@@ -183,7 +183,7 @@ impl Sleeper {
 
 /// Reports need no keeping here: the next look finds the same.
 #[derive(Default)]
-pub(crate) struct Basket;
+pub(crate) struct Basket(());
 
 impl Basket {
     pub(crate) fn empty(&self, _found: &mut Vec<Readiness>) {}
