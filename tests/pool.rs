@@ -264,3 +264,17 @@ fn pools_need_a_name_and_a_thread() {
     drop(event_loop);
     assert_eq!(queue_work(&on, || ()).unwrap_err().code(), Code::Stale);
 }
+
+#[test]
+fn a_job_is_done_although_the_one_woken_for_it_leaves() {
+    let event_loop = EventLoop::new().unwrap();
+    let pool = Arc::new(Pool::new("fickle", 2, 0).unwrap());
+    let resizing = {
+        let pool = Arc::clone(&pool);
+        thread::spawn(move || (0..500).for_each(|n| pool.set_threads(1 + n % 4).unwrap()))
+    };
+    while !resizing.is_finished() {
+        assert_eq!(pool.queue_work(&event_loop, || 1).unwrap().wait().unwrap(), 1);
+    }
+    resizing.join().unwrap();
+}

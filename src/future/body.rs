@@ -97,6 +97,9 @@ struct Inner {
     shortcut: Option<Handle>,
 }
 
+/// How many places of a line are kept for the next future.
+const MOST_KEPT: usize = 8;
+
 /// See the module.
 pub(crate) struct Body {
     /// The process, counted by forks, that the future belongs to.
@@ -123,6 +126,28 @@ pub(crate) struct Aftermath {
     pub(crate) source: Option<Source>,
 }
 
+impl Aftermath {
+    /// Does doing it end no other future and drop nothing of a user's?
+    pub(crate) fn is_plain(&self) -> bool {
+        let plain_source = matches!(self.source, None | Some(Source::Anyone | Source::Promise | Source::Running(_)));
+        plain_source && self.watches.is_empty() && self.waker.is_none()
+    }
+}
+
+impl Remains {
+    /// Is there nothing to be done, and nothing of a user's to drop?
+    pub(crate) fn is_plain(&self) -> bool {
+        let (stage, callbacks, watches, waker) = &self.rest;
+        let plain_end = match stage {
+            None | Some(Stage::Over(Ending::Failed(_) | Ending::Cancelled)) => true,
+            Some(Stage::Over(Ending::Finished(value))) => !value.owns_pointer(),
+            Some(Stage::Pending(_)) => false,
+        };
+        let nobody = callbacks.is_empty() && watches.is_empty() && waker.is_none();
+        plain_end && nobody && self.unheard.is_none() && self.holds_loop.is_none()
+    }
+}
+
 /// What an attachment asks for.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Attached {
@@ -145,8 +170,7 @@ pub(crate) struct Remains {
     /// It failed, and nobody was there to be told.
     pub(crate) unheard: Option<Failure>,
     pub(crate) holds_loop: Option<Handle>,
-    #[expect(dead_code, reason = "kept to be dropped with no lock held")]
-    rest: Option<Inner>,
+    rest: (Option<Stage>, VecDeque<Listener>, Vec<Listener>, Option<Waker>),
 }
 
 impl Inner {
@@ -364,14 +388,26 @@ impl Body {
 
     // ---- the end
 
-    /// Empties the body for the next future.
+    /// Empties the body for the next future, which finds the line's memory there.
     pub(crate) fn empty(&self) -> Remains {
-        let mut inner = self.inner.lock();
-        let event_loop = inner.event_loop.filter(|_| inner.holds_loop);
-        let left = std::mem::replace(&mut *inner, Inner::new(None, Source::Anyone));
-        drop(inner);
-        let (unheard, rest) = left.without_unheard();
-        Remains { unheard, holds_loop: event_loop, rest }
+        let mut guard = self.inner.lock();
+        let inner = &mut *guard;
+        let holds_loop = inner.event_loop.take().filter(|_| inner.holds_loop);
+        let stage = std::mem::replace(&mut inner.stage, Stage::Pending(Source::Anyone));
+        let keeps_line = inner.callbacks.is_empty() && inner.callbacks.capacity() <= MOST_KEPT;
+        let callbacks = if keeps_line { VecDeque::new() } else { std::mem::take(&mut inner.callbacks) };
+        let watches = std::mem::take(&mut inner.watches);
+        let waker = inner.waker.take();
+        inner.waiting.clear();
+        inner.shortcut = None;
+        inner.holds_loop = false;
+        let is_heard = std::mem::take(&mut inner.is_heard);
+        drop(guard);
+        let (unheard, ending) = match stage {
+            Stage::Over(Ending::Failed(failure)) if !is_heard => (Some(failure), None),
+            other => (None, Some(other)),
+        };
+        Remains { unheard, holds_loop, rest: (ending, callbacks, watches, waker) }
     }
 }
 
@@ -403,13 +439,6 @@ impl Inner {
         let Stage::Over(ending) = &mut self.stage else { return None };
         self.is_heard = true;
         Some(ending.take())
-    }
-
-    fn without_unheard(self) -> (Option<Failure>, Option<Inner>) {
-        match self {
-            Inner { stage: Stage::Over(Ending::Failed(failure)), is_heard: false, .. } => (Some(failure), None),
-            inner => (None, Some(inner)),
-        }
     }
 }
 

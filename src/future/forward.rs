@@ -8,7 +8,6 @@
 
 use super::body::Towards;
 use super::chain::Ender;
-use super::chores::{self, Chore};
 use super::{By, Hold, Listener, State, find_anyway, wait};
 use crate::error::{Code, Error, Result};
 use crate::handle::Handle;
@@ -30,7 +29,7 @@ pub(crate) fn forward(future: &Hold, by: By, to: &Hold) -> Result<()> {
         }
         future.body().forward(by, to.handle(), last)?
     };
-    chores::run(Chore::After(future.clone(), after));
+    future.settle(after);
     wait::tell_followers(future);
     let ender = Ender::new(future);
     let watch = Listener { takes: true, hears_failures: true, call: Box::new(move |_, ending| ender.end(ending)) };

@@ -132,7 +132,7 @@ impl Hold {
     /// Ends it with what `ending` makes, if nothing else has.
     pub(crate) fn end(&self, by: By, ending: impl FnOnce() -> Ending) -> Result<()> {
         let after = self.body().end(by, ending)?;
-        chores::run(Chore::After(self.clone(), after));
+        self.settle(after);
         Ok(())
     }
 
@@ -154,9 +154,18 @@ impl Hold {
     /// The job that waits here, for the caller to run and then to end the future.
     pub(crate) fn begin(&self) -> Option<Job> {
         let (job, after) = self.body().begin(thread::current_handle())?;
-        chores::run(Chore::After(self.clone(), after));
+        self.settle(after);
         wait::tell_followers(self);
         Some(job)
+    }
+
+    /// Sees to it that what a step of this future leads to is done.
+    fn settle(&self, after: Aftermath) {
+        if after.is_plain() {
+            after.settle(self);
+        } else {
+            chores::run(Chore::After(self.clone(), after));
+        }
     }
 
     /// Posts a delivery to the loop. If the loop is gone, the callbacks are dropped.
@@ -182,7 +191,9 @@ impl Drop for Hold {
             let remains = self.body().empty();
             // It lives: the last hold is the only way here.
             let _ = spare::remove(self.handle);
-            chores::run(Chore::Bury(remains));
+            if !remains.is_plain() {
+                chores::run(Chore::Bury(remains));
+            }
         }
     }
 }
@@ -213,7 +224,7 @@ impl Undelivered {
 impl Drop for Undelivered {
     fn drop(&mut self) {
         if let Some(future) = self.0.take().filter(|future| find_anyway(future.handle).is_ok()) {
-            drop(future.body().drop_callbacks());
+            chores::run(Chore::Drop(future.body().drop_callbacks()));
         }
     }
 }

@@ -16,7 +16,7 @@ use crate::event_loop;
 use crate::future::{self, By, Ending, Hold, Source};
 use crate::handle::Handle;
 use crate::sync::Mutex;
-use crate::sync::atomic::{AtomicBool, AtomicU8, Ordering, fence};
+use crate::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use crate::sys::clock::NEVER;
 use crate::value::{Failure, Value};
 use crate::waiting::group;
@@ -167,6 +167,8 @@ impl Crew {
         };
         // Whoever closes the pool has the handles.
         if why != Leave::Closed {
+            // It may be the one that was woken for a job.
+            self.idle.wake_one();
             // Given up by somebody else already, perhaps.
             let _ = thread::free(me);
         }
@@ -223,7 +225,7 @@ impl Crew {
         self.crowded.store(workers.is_crowded(), Ordering::Relaxed);
         let is_last = workers.threads.is_empty();
         drop(workers);
-        if is_last && self.gate.compare_exchange(OPEN, DESERTED, Ordering::SeqCst, Ordering::Relaxed).is_ok() {
+        if is_last && self.gate.compare_exchange(OPEN, DESERTED, Ordering::SeqCst, Ordering::SeqCst).is_ok() {
             self.shut();
         }
         true
@@ -234,7 +236,7 @@ impl Crew {
     /// Ends the pool: queued jobs are cancelled, running ones end by themselves. The threads that were still there.
     pub(super) fn close(&self) -> Vec<Handle> {
         // What was deserted stays so.
-        let _ = self.gate.compare_exchange(OPEN, FREED, Ordering::SeqCst, Ordering::Relaxed);
+        let _ = self.gate.compare_exchange(OPEN, FREED, Ordering::SeqCst, Ordering::SeqCst);
         self.shut();
         std::mem::take(&mut self.workers.lock().threads)
     }
@@ -249,8 +251,7 @@ impl Crew {
 
     /// Will jobs be begun?
     pub(super) fn check_open(&self) -> Result<()> {
-        fence(Ordering::SeqCst);
-        match self.gate.load(Ordering::Relaxed) {
+        match self.gate.load(Ordering::SeqCst) {
             OPEN => Ok(()),
             DESERTED => Err(Error::new(Code::Dead, "the pool's threads were killed")),
             _ => Err(room::freed()),

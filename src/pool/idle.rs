@@ -1,4 +1,8 @@
 //! Workers that have nothing to do, and how they are told that there is something.
+//!
+//! A worker counts itself in and then looks at the queue once more; who submits puts a job into the queue and then
+//! looks at the count. The channel changes and reads its ends in sequentially consistent order, and so is the count:
+//! one of the two sees the other.
 
 use crate::sync::Mutex;
 use crate::sync::atomic::{AtomicUsize, Ordering, fence};
@@ -18,8 +22,9 @@ impl Idle {
         {
             let mut tickets = self.tickets.lock();
             tickets.push(ticket);
-            self.count.store(tickets.len(), Ordering::Relaxed);
+            self.count.store(tickets.len(), Ordering::SeqCst);
         }
+        // The look that follows may be at something else than the queue.
         fence(Ordering::SeqCst);
     }
 
@@ -27,13 +32,12 @@ impl Idle {
     pub(super) fn leave(&self, ticket: Ticket) {
         let mut tickets = self.tickets.lock();
         tickets.retain(|other| *other != ticket);
-        self.count.store(tickets.len(), Ordering::Relaxed);
+        self.count.store(tickets.len(), Ordering::SeqCst);
     }
 
     /// Wakes one of them, if there is one; called after something was put into the queue.
     pub(super) fn wake_one(&self) {
-        fence(Ordering::SeqCst);
-        while self.count.load(Ordering::Relaxed) > 0 {
+        while self.count.load(Ordering::SeqCst) > 0 {
             let Some(ticket) = self.pop() else { return };
             if let Some(bell) = ticket.end_with(|| Outcome::Go) {
                 return bell.ring();
@@ -54,7 +58,7 @@ impl Idle {
     fn pop(&self) -> Option<Ticket> {
         let mut tickets = self.tickets.lock();
         let ticket = tickets.pop();
-        self.count.store(tickets.len(), Ordering::Relaxed);
+        self.count.store(tickets.len(), Ordering::SeqCst);
         ticket
     }
 }
