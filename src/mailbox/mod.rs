@@ -183,6 +183,8 @@ pub(crate) struct Mailbox<T> {
 struct Receiver {
     /// What is left in its batch, and how much of that takes room.
     lent: AtomicU64,
+    /// How many it found when it fetched.
+    last_batch: AtomicUsize,
     /// Messages taken.
     handled: AtomicU64,
     /// The last that was taken was a timer's, so a message is next.

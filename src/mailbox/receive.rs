@@ -6,6 +6,12 @@ use crate::sync::atomic::{Ordering, fence};
 use crate::sys::clock::{NEVER, Nanos, now};
 use crate::waiting::waiter::{Edge, Kind, Waiter};
 
+/// After a batch of this size a moment's wait is worth it; that is so many looks' time, less than a microsecond. Smaller
+/// ones are those of a few callers, who send no more until they are answered.
+const SOME: usize = 5;
+const FEW: usize = 32;
+const MOMENT: u32 = 32;
+
 /// What a receiver finds when it has waited.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Ready {
@@ -163,16 +169,26 @@ impl<T: Parcel> Mailbox<T> {
             return None;
         }
         batch.shrink();
+        self.let_some_gather();
         let mut inner = self.inner.lock();
         let Inner { queue, given_back, .. } = &mut *inner;
         std::mem::swap(batch, if given_back.live() > 0 { given_back } else { queue });
         inner.lent_at_most = batch.live();
+        self.receiver.last_batch.store(batch.live(), Ordering::Relaxed);
         self.publish_lent(batch);
         self.message_reason(&inner);
         if !inner.line.is_empty() {
             self.line_changed(&mut inner);
         }
         Some(())
+    }
+
+    /// A receiver that is quicker than its senders would meet them at the lock for every few messages, and both would
+    /// wait for its cache line. So after a batch of a few it waits a moment for more to come together.
+    fn let_some_gather(&self) {
+        if (SOME..FEW).contains(&self.receiver.last_batch.load(Ordering::Relaxed)) {
+            (0..MOMENT).for_each(|_| std::hint::spin_loop());
+        }
     }
 
     #[inline]
