@@ -489,6 +489,6 @@ mod tests {
 
     #[test]
     fn values_stay_small() {
-        assert!(size_of::<Value>() <= 88, "{}", size_of::<Value>());
+        assert!(size_of::<Value>() <= 96, "{}", size_of::<Value>());
     }
 }

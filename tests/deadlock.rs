@@ -141,7 +141,7 @@ fn a_call_and_a_full_queue_make_a_cycle() {
     let a = Builder::new()
         .name("mixed-a")
         .queue_limit(2)
-        .spawn(move |inbox: Inbox<u32, u32>| {
+        .make(move |inbox: Inbox<u32, u32>| {
             let called = to.call(1);
             inbox.thread().stop()?;
             inbox.receive(|_| Ok(0))?;
@@ -149,6 +149,7 @@ fn a_call_and_a_full_queue_make_a_cycle() {
         })
         .unwrap();
     let _ = known.set(ThreadRef::find("mixed-a").unwrap());
+    a.start().unwrap();
     let called = a.join_within(LONG).unwrap();
     // b has taken a's call by then, so it is b's send that fails, and a hears of that.
     let error = called.unwrap_err();
