@@ -48,6 +48,10 @@ pub(crate) fn run(handle: Handle) -> Result<End> {
             Err(error) => break Err(error),
         }
     };
+    if end == Ok(End::Asked) {
+        // An exit that comes as the run ends by itself is for the next one.
+        run.shared.use_up_exit();
+    }
     run.leave();
     end
 }
@@ -69,6 +73,7 @@ pub(crate) fn run_once(handle: Handle, timeout: Nanos) -> Result<u32> {
         // An exit that was asked meanwhile lets what is active run first, as in a run.
         until = 0;
     }
+    run.shared.use_up_exit();
     run.leave();
     Ok(ran)
 }
@@ -267,9 +272,8 @@ impl Run {
         }
     }
 
-    /// The run is over: uses up what asked for it, and runs what was left for this moment, last in, first out.
+    /// The run is over: runs what was left for this moment, last in, first out.
     fn leave(&mut self) {
-        self.shared.use_up_exit();
         loop {
             let last = self.shared.with(self.handle, |life| Ok(life.exits.pop()));
             match last {
