@@ -20,7 +20,7 @@ use crate::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use crate::sys::clock::NEVER;
 use crate::value::{Failure, Value};
 use crate::waiting::group;
-use crate::waiting::waiter::{Edge, End, Kind};
+use crate::waiting::waiter::{Edge, Kind};
 use crate::{thread, waiting};
 use crossbeam_channel::{Receiver, Sender};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -188,6 +188,10 @@ impl Crew {
             if self.check_open().is_err() {
                 return Err(Leave::Closed);
             }
+            if waiting::interrupted() {
+                self.strike_off(me, |_| true);
+                return Err(Leave::Struck);
+            }
             if self.crowded.load(Ordering::Acquire) && self.strike_off(me, |workers| workers.is_crowded()) {
                 return Err(Leave::Struck);
             }
@@ -197,21 +201,18 @@ impl Crew {
                 }
                 return Ok(future);
             }
-            if let End::Interrupted = self.sleep() {
-                self.strike_off(me, |_| true);
-                return Err(Leave::Struck);
-            }
+            self.sleep();
         }
     }
 
     /// Sleeps until there may be something to do.
-    fn sleep(&self) -> End {
+    fn sleep(&self) {
         let ticket = waiting::current().arm();
         self.idle.enter(ticket);
-        let is_idle = self.queue.is_empty() && self.check_open().is_ok() && !self.crowded.load(Ordering::Acquire);
-        let end = if is_idle { thread::wait_for(ticket, Edge::new(Kind::Message, None), NEVER) } else { End::TimedOut };
+        if self.queue.is_empty() && self.check_open().is_ok() && !self.crowded.load(Ordering::Acquire) {
+            thread::wait_for(ticket, Edge::new(Kind::Message, None), NEVER);
+        }
         self.idle.leave(ticket);
-        end
     }
 
     /// Takes a worker out of the crew, if `leaves` says so. When nobody is left, nobody will do what is queued.
