@@ -69,10 +69,12 @@ pirn_event *make_event(pirn_loop *loop, pirn_event_fn fn, void *arg);
 //
 // It is watched from add_event on. interest is PIRN_READ, PIRN_WRITE and PIRN_CLOSED or'd, and may have
 // PIRN_EDGE and PIRN_ONESHOT. End of file is PIRN_READ. Without PIRN_ONESHOT it stays pending. A timeout given
-// to add_event is an idle timeout, which begins anew after each callback (as in libevent).
+// to add_event is an idle timeout, which begins anew after each callback (as in libevent). If any event of a
+// descriptor wants lasting readiness, PIRN_EDGE is that too for the others; so it is on systems without epoll.
 //
 // Thread: any.
-// Owns: the caller frees it with free_event, before closing fd; fd is never closed by the library.
+// Owns: the caller frees it with free_event, before closing fd; fd is never closed by the library. An event
+//   whose fd was closed first hears nothing more, not of the next file that gets the number either.
 // Returns: the event, or NULL: PIRN_EINVAL fd is negative or interest makes no sense, PIRN_EHANDLE,
 //   PIRN_ESTALE, PIRN_ENOMEM. What can't be watched, such as a regular file, is refused by add_event.
 // Since: 0.1
@@ -174,7 +176,8 @@ int event_is_pending(pirn_event *event);
 // Has fn called with the event's arg, once, when the event was freed and no callback of it can run any more.
 //
 // It is called on the loop's thread, or on the freeing one when the loop isn't running, with no lock held, and
-// may call the library. A second one replaces the first.
+// may call the library. A second one replaces the first. Of an event that was taken by a pull call it comes
+// with the first call for the loop, other than wait and take, after the taker has taken again.
 //
 // Thread: any.
 // Owns: with fn set, arg is the library's to free.

@@ -163,7 +163,8 @@ int event_loop_on_exit(pirn_loop *loop, pirn_task_fn fn, void *arg);
 //
 // Thread: any.
 // Owns: the descriptor is the loop's, and closed with it.
-// Returns: the descriptor; PIRN_ESYS too many files are open; PIRN_EHANDLE; PIRN_ESTALE.
+// Returns: the descriptor; PIRN_ESYS too many files are open, or the system has no epoll and so nothing that
+//   could stand for all of a loop; PIRN_EHANDLE; PIRN_ESTALE.
 // Since: 0.1
 int event_loop_fd(pirn_loop *loop);
 
@@ -177,11 +178,12 @@ int event_loop_stats(pirn_loop *loop, pirn_loop_stats *out);
 
 // Makes the loop usable in a forked child; without it a loop of the parent's works in the parent only.
 //
-// Events stay as they are. The parent's threads, pools and futures do not exist in the child.
+// Events stay as they are. The parent's threads, pools and futures do not exist in the child. In a callback
+// that forked, the run goes on in the child as well. Where nothing was forked it does nothing.
 //
 // Thread: any, which is the child's only one; before anything else of the library is called for this loop.
 // Owns: nothing.
-// Returns: PIRN_OK; PIRN_EBUSY the loop was running on this thread; PIRN_ESYS; PIRN_EHANDLE; PIRN_ESTALE.
+// Returns: PIRN_OK; PIRN_ESYS too many files are open; PIRN_EHANDLE; PIRN_ESTALE.
 // Since: 0.1
 int event_loop_reinit(pirn_loop *loop);
 

@@ -189,7 +189,8 @@ pub extern "C" fn event_loop_on_exit(r#loop: *mut pirn_loop, r#fn: pirn_task_fn,
 ///
 /// Thread: any.
 /// Owns: the descriptor is the loop's, and closed with it.
-/// Returns: the descriptor; PIRN_ESYS too many files are open; PIRN_EHANDLE; PIRN_ESTALE.
+/// Returns: the descriptor; PIRN_ESYS too many files are open, or the system has no epoll and so nothing that
+///   could stand for all of a loop; PIRN_EHANDLE; PIRN_ESTALE.
 /// Since: 0.1
 #[unsafe(no_mangle)]
 pub extern "C" fn event_loop_fd(r#loop: *mut pirn_loop) -> c_int {
@@ -213,11 +214,12 @@ pub unsafe extern "C" fn event_loop_stats(r#loop: *mut pirn_loop, out: *mut pirn
 
 /// Makes the loop usable in a forked child; without it a loop of the parent's works in the parent only.
 ///
-/// Events stay as they are. The parent's threads, pools and futures do not exist in the child.
+/// Events stay as they are. The parent's threads, pools and futures do not exist in the child. In a callback
+/// that forked, the run goes on in the child as well. Where nothing was forked it does nothing.
 ///
 /// Thread: any, which is the child's only one; before anything else of the library is called for this loop.
 /// Owns: nothing.
-/// Returns: PIRN_OK; PIRN_EBUSY the loop was running on this thread; PIRN_ESYS; PIRN_EHANDLE; PIRN_ESTALE.
+/// Returns: PIRN_OK; PIRN_ESYS too many files are open; PIRN_EHANDLE; PIRN_ESTALE.
 /// Since: 0.1
 #[unsafe(no_mangle)]
 pub extern "C" fn event_loop_reinit(r#loop: *mut pirn_loop) -> c_int {
