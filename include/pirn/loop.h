@@ -28,13 +28,13 @@ typedef struct pirn_loop_stats {
     uint64_t rounds;
     // Callbacks called or taken.
     uint64_t callbacks;
-    // Activations asked for.
+    // Activations that callbacks ran for, and those that were called off. Counted then, not when asked for.
     uint64_t activations;
     // Activations that came before the callback of an earlier one had started, and were merged into it.
     uint64_t merged;
     // Tasks posted.
     uint64_t posts;
-    // Times that the loop was woken out of its sleep by a system call.
+    // Times that the loop's thread came back from sleep, whatever ended it.
     uint64_t wakeups;
     // Timeouts, delays and interval ticks that fired.
     uint64_t timers_fired;

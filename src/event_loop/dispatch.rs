@@ -23,6 +23,8 @@ pub(super) const BUDGET: usize = 1024;
 pub(super) struct Polled {
     pub(super) buffer: Buffer,
     pub(super) reports: Vec<Readiness>,
+    /// The events that a report is for; room that is used again.
+    woken: Vec<(Key, u32)>,
     /// It was asked since the last round.
     pub(super) fresh: bool,
 }
@@ -55,7 +57,7 @@ impl Life {
         if watches && !std::mem::take(&mut polled.fresh) {
             shared.sleeper().collect(0, &mut polled.buffer, &mut polled.reports);
         }
-        self.deliver_reports(&mut polled.reports);
+        self.deliver_reports(polled);
         if shared.notice.take(SIGNALLED) != 0 {
             self.deliver_signals(shared);
         }
@@ -123,8 +125,8 @@ impl Life {
         self.update_counts(key);
     }
 
-    fn deliver_reports(&mut self, reports: &mut Vec<Readiness>) {
-        let mut woken = Vec::new();
+    fn deliver_reports(&mut self, polled: &mut Polled) {
+        let Polled { reports, woken, .. } = polled;
         for report in reports.drain(..) {
             self.watches.deliver(report, |key, seen| woken.push((key, seen)));
             for (key, seen) in woken.drain(..) {

@@ -100,7 +100,8 @@ struct Run {
     claim: Option<Claim>,
     /// What the thread would have been interrupted in before.
     before: waiting::Elsewhere,
-    polled: Box<Polled>,
+    /// There from the beginning to the end.
+    polled: Option<Box<Polled>>,
     /// Lent by the ready queue, to be run now; and how many of them have.
     tasks: VecDeque<Item>,
     tasks_run: u64,
@@ -118,12 +119,13 @@ impl Run {
         }
         let claim = Claim::new(handle, Role::Runs)?;
         let Claim(shared) = claim;
+        let polled = shared.with(handle, |life| Ok(life.polled.take().unwrap_or_default()))?;
         let mut run = Run {
             handle,
             shared,
             claim: Some(claim),
             before: waiting::enter_elsewhere(handle),
-            polled: Box::default(),
+            polled: Some(polled),
             tasks: VecDeque::new(),
             tasks_run: 0,
             crowded: false,
@@ -132,11 +134,9 @@ impl Run {
         let _ = CURRENT.try_with(|current| current.set(Some(handle)));
         shared.owner.store(os_thread::current(), Ordering::Release);
         shared.pulled.store(false, Ordering::Release);
-        if let Some(polled) = shared.with(handle, |life| Ok(life.polled.take()))? {
-            run.polled = polled;
-        }
-        shared.basket.empty(&mut run.polled.reports);
-        if !run.polled.reports.is_empty() {
+        let reports = &mut run.polled.get_or_insert_default().reports;
+        shared.basket.empty(reports);
+        if !reports.is_empty() {
             shared.notice_left();
         }
         shared.notice.awake();
@@ -160,7 +160,7 @@ impl Run {
                 Look::Sleep(_) if until == 0 => break,
                 Look::Sleep(deadline) => {
                     self.sleep(deadline.min(until));
-                    if !self.polled.reports.is_empty() {
+                    if self.has_reports() {
                         break;
                     }
                 }
@@ -172,6 +172,10 @@ impl Run {
         self.dispatch().map(Round::Ran)
     }
 
+    fn has_reports(&self) -> bool {
+        self.polled.as_ref().is_some_and(|polled| !polled.reports.is_empty())
+    }
+
     /// With nothing to keep it running the loop is empty. An embedded one looks once all the same: what stands in its
     /// descriptor would be there for ever.
     fn may_be_empty(&mut self) -> bool {
@@ -179,7 +183,7 @@ impl Run {
     }
 
     fn sleep(&mut self, deadline: Nanos) {
-        let Polled { buffer, reports, fresh } = &mut *self.polled;
+        let Polled { buffer, reports, fresh, .. } = &mut **self.polled.get_or_insert_default();
         let poll = |sleeper: Sleeper| {
             sleeper.collect(deadline, buffer, reports);
             *fresh = true;
@@ -194,7 +198,7 @@ impl Run {
         let left = {
             let mut guard = shared.life.lock();
             let life = guard.as_mut().ok_or(Code::Stale)?;
-            life.gather(shared, &mut self.polled);
+            life.gather(shared, self.polled.get_or_insert_default());
             life.round_size()
         };
         let mut ran = 0;
@@ -239,7 +243,7 @@ impl Run {
             }
         };
         if matches!(next, Next::Nothing) {
-            life.end_round(shared, !self.polled.reports.is_empty());
+            life.end_round(shared, self.has_reports());
             self.crowded = life.crowded;
         }
         Ok((next, std::mem::take(&mut life.graves)))
@@ -287,13 +291,13 @@ impl Run {
 impl Drop for Run {
     fn drop(&mut self) {
         let shared = self.shared;
-        let polled = std::mem::take(&mut self.polled);
+        let polled = self.polled.take();
         waiting::leave_elsewhere(self.before);
         let _ = CURRENT.try_with(|current| current.set(None));
         let claim = self.claim.take();
         // It can't have been freed: the claim stands.
         let _ = shared.with(self.handle, |life| {
-            life.polled = Some(polled);
+            life.polled = polled;
             shared.offer_descriptor();
             // Under the lock, like whoever decides that the running thread is to close a grave.
             drop(claim);

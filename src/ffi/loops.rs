@@ -42,13 +42,13 @@ pub struct pirn_loop_stats {
     pub rounds: u64,
     /// Callbacks called or taken.
     pub callbacks: u64,
-    /// Activations asked for.
+    /// Activations that callbacks ran for, and those that were called off. Counted then, not when asked for.
     pub activations: u64,
     /// Activations that came before the callback of an earlier one had started, and were merged into it.
     pub merged: u64,
     /// Tasks posted.
     pub posts: u64,
-    /// Times that the loop was woken out of its sleep by a system call.
+    /// Times that the loop's thread came back from sleep, whatever ended it.
     pub wakeups: u64,
     /// Timeouts, delays and interval ticks that fired.
     pub timers_fired: u64,
