@@ -279,6 +279,15 @@ impl<T: Parcel> Mailbox<T> {
         self.receiver.awake_since.store(0, Ordering::Relaxed);
     }
 
+    /// Keeps the mailbox as it is until a fork is over.
+    #[cfg(not(loom))]
+    pub(crate) fn hold_still(&'static self)
+    where
+        T: 'static,
+    {
+        crate::sys::fork::hold(self.inner.lock());
+    }
+
     /// Says how many may wait; 0: as many as like.
     pub(crate) fn set_limit(&self, tenant: u64, limit: usize) -> Result<(), Code> {
         let mut inner = self.inner.lock();

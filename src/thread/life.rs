@@ -2,7 +2,7 @@
 
 use super::current::{self, Here, Nested, become_thread, with_batch};
 use super::letter::Letter;
-use super::{Body, GIVEN_UP, State, THREADS, join, locals, messages, names, on_loop, resolve, slot_of, wait};
+use super::{Body, GIVEN_UP, State, THREADS, forking, join, locals, messages, names, on_loop, resolve, slot_of, wait};
 use crate::error::{Code, Error, Result};
 use crate::event_loop;
 use crate::handle::{Handle, check_word};
@@ -68,6 +68,7 @@ pub(crate) fn make(name: Option<&str>, run: Run) -> Result<Handle> {
 fn make_in(state: State, name: Option<&str>, run: Option<Run>) -> Result<Handle> {
     crate::waiting::not_under_lock()?;
     let name = names::checked(name)?;
+    forking::prepare();
     let handle = THREADS.insert(|handle, body| {
         body.mailbox.renew(handle.bits());
         body.waiter.renew();

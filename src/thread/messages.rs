@@ -44,6 +44,11 @@ impl InHand {
     }
 }
 
+/// Keeps the list of messages as it is around a fork.
+pub(super) fn hold_still() {
+    MESSAGES.hold_still();
+}
+
 /// Waits for a message: true when there is one, false when the time is over. A leaf: it takes no lock and leaves
 /// nothing behind, so that a caller may unwind from any point of it. Own thread.
 pub(crate) fn wait(own: Handle, deadline: Nanos) -> Result<bool> {

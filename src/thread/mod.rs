@@ -13,6 +13,7 @@
 mod api;
 mod current;
 mod dump;
+mod forking;
 mod join;
 mod letter;
 mod life;

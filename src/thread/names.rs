@@ -4,6 +4,7 @@ use super::{State, THREADS, resolve};
 use crate::error::{Code, Error, Result};
 use crate::handle::Handle;
 use crate::sync::Mutex;
+use crate::sys::fork;
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::LazyLock;
@@ -20,6 +21,11 @@ struct Names {
 }
 
 static NAMES: LazyLock<Mutex<Names>> = LazyLock::new(Mutex::default);
+
+/// Keeps the names as they are around a fork.
+pub(super) fn hold_still() {
+    fork::hold(NAMES.lock());
+}
 
 /// The name, if it is one.
 pub(crate) fn checked(name: Option<&str>) -> Result<Option<&str>> {

@@ -45,8 +45,12 @@ impl OnLoop {
 
 /// The thread was killed: its body may free the loop when the run has ended.
 pub(super) fn unbind(body: &Body) {
-    if let Some(on_loop) = &mut body.life.lock().on_loop {
-        on_loop.unbind();
+    let bound = body.life.lock().on_loop.as_mut().and_then(|on_loop| {
+        let bound = std::mem::take(&mut on_loop.binds);
+        bound.then_some(on_loop.event_loop)
+    });
+    if let Some(event_loop) = bound {
+        let _ = event_loop::bind(event_loop, false);
     }
 }
 

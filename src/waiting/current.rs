@@ -56,6 +56,12 @@ fn take_free() -> &'static Waiter {
     waiter
 }
 
+/// Keeps everybody from what the caller waits with, and from the waiters that are free, until a fork is over.
+pub(crate) fn hold_still() {
+    waiter().hold_still();
+    crate::sys::fork::hold(FREE.lock());
+}
+
 /// Was the calling thread killed? Never true for an OS thread that is none of ours.
 pub(crate) fn interrupted() -> bool {
     OURS.get().is_some_and(Waiter::is_killed)

@@ -69,6 +69,12 @@ impl Detector {
         Self { one_at_a_time: Mutex::new(()) }
     }
 
+    /// Lets nobody look until a fork is over.
+    #[cfg(not(loom))]
+    pub(crate) fn hold_still(&'static self) {
+        crate::sys::fork::hold(self.one_at_a_time.lock());
+    }
+
     /// Called by the thread at `node` when it has published its wait, or by whoever has changed whom it waits for.
     pub(crate) fn look<G: Graph>(&self, graph: &G, node: u32) {
         if self.fences() {

@@ -15,7 +15,9 @@ mod patience;
 pub(crate) mod waiter;
 
 #[cfg(not(loom))]
-pub(crate) use current::{enter_elsewhere, interrupted, leave_elsewhere, set as set_current, waiter as current};
+pub(crate) use current::{
+    enter_elsewhere, hold_still, interrupted, leave_elsewhere, set as set_current, waiter as current,
+};
 #[cfg(not(loom))]
 pub(crate) use current::{not_under_lock, under_lock};
 #[cfg(not(loom))]

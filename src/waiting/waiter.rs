@@ -214,6 +214,12 @@ impl Waiter {
         Ticket { waiter: self, epoch }
     }
 
+    /// Lets nobody end the wait until a fork is over.
+    #[cfg(not(loom))]
+    pub(crate) fn hold_still(&'static self) {
+        crate::sys::fork::hold(self.answer.lock());
+    }
+
     /// Marks the thread as killed and wakes it from its wait, whatever it waits for.
     pub(crate) fn kill(&self) {
         self.notice.ring_and_wake(KILLED);
