@@ -9,7 +9,7 @@ use crate::error::{Code, Error, Result};
 use crate::future::ending::{Ending, State};
 use crate::handle::Handle;
 use crate::sync::Mutex;
-use crate::sync::atomic::AtomicU32;
+use crate::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use crate::value::{Failure, Value};
 use crate::waiting::waiter::Ticket;
 use std::collections::VecDeque;
@@ -82,7 +82,6 @@ struct Waiting {
 }
 
 struct Inner {
-    event_loop: Option<Handle>,
     stage: Stage,
     callbacks: VecDeque<Listener>,
     /// Told at once, by whoever ends it: other futures.
@@ -104,12 +103,15 @@ const MOST_KEPT: usize = 8;
 pub(crate) struct Body {
     /// The process, counted by forks, that the future belongs to.
     pub(crate) process: AtomicU32,
+    /// Its loop's handle, which stays the same for the future's life.
+    event_loop: AtomicU64,
     inner: Mutex<Inner>,
 }
 
 impl Default for Body {
     fn default() -> Self {
-        Self { process: AtomicU32::default(), inner: Mutex::new(Inner::new(None, Source::Anyone)) }
+        let inner = Mutex::new(Inner::new());
+        Self { process: AtomicU32::default(), event_loop: AtomicU64::default(), inner }
     }
 }
 
@@ -124,6 +126,8 @@ pub(crate) struct Aftermath {
     pub(crate) watches: Vec<(Listener, Ending)>,
     /// What is not needed any more; dropping it may run users' code.
     pub(crate) source: Option<Source>,
+    /// Waits for other futures are waits for somebody else now.
+    pub(crate) changes_others: bool,
 }
 
 impl Aftermath {
@@ -174,10 +178,9 @@ pub(crate) struct Remains {
 }
 
 impl Inner {
-    fn new(event_loop: Option<Handle>, source: Source) -> Self {
+    fn new() -> Self {
         Self {
-            event_loop,
-            stage: Stage::Pending(source),
+            stage: Stage::Pending(Source::Anyone),
             callbacks: VecDeque::new(),
             watches: Vec::new(),
             waiting: Vec::new(),
@@ -206,22 +209,23 @@ impl Inner {
         }
     }
 
-    /// Those who wait for somebody else from now on.
-    fn followers(&self) -> Vec<Ticket> {
-        self.waiting.iter().filter(|waiting| waiting.follows).map(|waiting| waiting.ticket).collect()
+    /// Those who wait for it wait for somebody else from now on.
+    fn changed(&self, source: Option<Source>) -> Aftermath {
+        let tickets = self.waiting.iter().filter(|waiting| waiting.follows).map(|waiting| waiting.ticket).collect();
+        Aftermath { tickets, source, changes_others: !self.watches.is_empty(), ..Aftermath::default() }
     }
 }
 
 impl Body {
     /// The body gets another future.
     pub(crate) fn renew(&self, event_loop: Handle, source: Source) {
-        let mut inner = self.inner.lock();
-        inner.event_loop = Some(event_loop);
-        inner.stage = Stage::Pending(source);
+        self.event_loop.store(event_loop.bits(), Ordering::Relaxed);
+        self.inner.lock().stage = Stage::Pending(source);
     }
 
-    pub(crate) fn event_loop(&self) -> Option<Handle> {
-        self.inner.lock().event_loop
+    /// Its loop. Asked by one who has a hold, who got it after the body was published.
+    pub(crate) fn event_loop(&self) -> Handle {
+        Handle::from_bits(self.event_loop.load(Ordering::Relaxed))
     }
 
     pub(crate) fn state(&self) -> State {
@@ -256,7 +260,7 @@ impl Body {
         let mut inner = self.inner.lock();
         let source = inner.source()?;
         match std::mem::replace(source, Source::Running(thread)) {
-            Source::Queued { job, .. } => Some((job, Aftermath { tickets: inner.followers(), ..Aftermath::default() })),
+            Source::Queued { job, .. } => Some((job, inner.changed(None))),
             other => {
                 *source = other;
                 None
@@ -269,7 +273,7 @@ impl Body {
         let mut inner = self.inner.lock();
         let source = std::mem::replace(inner.source_for(by)?, Source::Forwarded(to));
         inner.shortcut = Some(last);
-        Ok(Aftermath { tickets: inner.followers(), source: Some(source), ..Aftermath::default() })
+        Ok(inner.changed(Some(source)))
     }
 
     // ---- being told
@@ -381,18 +385,13 @@ impl Body {
         self.inner.lock().shortcut = Some(to);
     }
 
-    /// Do other futures end as this one ends?
-    pub(crate) fn is_watched(&self) -> bool {
-        !self.inner.lock().watches.is_empty()
-    }
-
     // ---- the end
 
     /// Empties the body for the next future, which finds the line's memory there.
     pub(crate) fn empty(&self) -> Remains {
         let mut guard = self.inner.lock();
         let inner = &mut *guard;
-        let holds_loop = inner.event_loop.take().filter(|_| inner.holds_loop);
+        let holds_loop = inner.holds_loop.then(|| self.event_loop());
         let stage = std::mem::replace(&mut inner.stage, Stage::Pending(Source::Anyone));
         let keeps_line = inner.callbacks.is_empty() && inner.callbacks.capacity() <= MOST_KEPT;
         let callbacks = if keeps_line { VecDeque::new() } else { std::mem::take(&mut inner.callbacks) };

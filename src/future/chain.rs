@@ -18,7 +18,7 @@ pub(crate) enum Next {
 pub(crate) fn attach(future: &Hold, callback: Listener) {
     let body = future.body();
     let event_loop = body.event_loop();
-    let has_hold = body.needs_hold() && event_loop.is_some_and(|it| event_loop::hold(it, true).is_ok());
+    let has_hold = body.needs_hold() && event_loop::hold(event_loop, true).is_ok();
     let Attached { deliver, keeps_hold } = body.attach(callback, has_hold);
     if has_hold && !keeps_hold {
         let_loop_go(event_loop);
@@ -31,7 +31,7 @@ pub(crate) fn attach(future: &Hold, callback: Listener) {
 /// A future that ends with what `next` makes of this one's value, on the loop's thread; what is no value passes
 /// through. With `takes`, a pointer moves into `next`; else it is only lent.
 pub(crate) fn then(future: &Hold, takes: bool, next: impl FnOnce(Value) -> Next + Send + 'static) -> Result<Hold> {
-    let event_loop = future.event_loop().ok_or(Code::Stale)?;
+    let event_loop = future.event_loop();
     let then = make(event_loop, Source::Loop(event_loop))?;
     let ender = Ender::new(&then);
     let call = move |_, ending| match ending {

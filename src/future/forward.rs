@@ -8,7 +8,7 @@
 
 use super::body::Towards;
 use super::chain::Ender;
-use super::{By, Hold, Listener, State, find_anyway, wait};
+use super::{By, Hold, Listener, State, find_anyway};
 use crate::error::{Code, Error, Result};
 use crate::handle::Handle;
 use crate::sync::Mutex;
@@ -30,7 +30,6 @@ pub(crate) fn forward(future: &Hold, by: By, to: &Hold) -> Result<()> {
         future.body().forward(by, to.handle(), last)?
     };
     future.settle(after);
-    wait::tell_followers(future);
     let ender = Ender::new(future);
     let watch = Listener { takes: true, hears_failures: true, call: Box::new(move |_, ending| ender.end(ending)) };
     if let Some((watch, ending)) = to.body().watch(watch) {

@@ -120,7 +120,7 @@ impl Hold {
         self.body().state()
     }
 
-    pub(crate) fn event_loop(&self) -> Option<Handle> {
+    pub(crate) fn event_loop(&self) -> Handle {
         self.body().event_loop()
     }
 
@@ -155,7 +155,6 @@ impl Hold {
     pub(crate) fn begin(&self) -> Option<Job> {
         let (job, after) = self.body().begin(thread::current_handle())?;
         self.settle(after);
-        wait::tell_followers(self);
         Some(job)
     }
 
@@ -170,10 +169,9 @@ impl Hold {
 
     /// Posts a delivery to the loop. If the loop is gone, the callbacks are dropped.
     fn post_delivery(&self) {
-        let Some(event_loop) = self.body().event_loop() else { return };
         let delivery = Undelivered(Some(self.clone()));
         // When this fails the closure was dropped, and has done what is to be done.
-        let _ = event_loop::post_own(event_loop, Task::Closure(Box::new(move || delivery.deliver())));
+        let _ = event_loop::post_own(self.event_loop(), Task::Closure(Box::new(move || delivery.deliver())));
     }
 }
 
@@ -229,17 +227,18 @@ impl Drop for Undelivered {
     }
 }
 
-fn let_loop_go(event_loop: Option<Handle>) {
-    if let Some(event_loop) = event_loop {
-        // Stale: then there is nothing to let go.
-        let _ = event_loop::hold(event_loop, false);
-    }
+fn let_loop_go(event_loop: Handle) {
+    // Stale: then there is nothing to let go.
+    let _ = event_loop::hold(event_loop, false);
 }
 
 impl Aftermath {
     /// Does what the end of `future` leads to.
     fn settle(self, future: &Hold) {
-        let Aftermath { tickets, waker, deliveries, watches, source } = self;
+        let Aftermath { tickets, waker, deliveries, watches, source, changes_others } = self;
+        if changes_others {
+            wait::tell_followers();
+        }
         for ticket in tickets {
             if let Some(bell) = ticket.end_with(|| Outcome::Go) {
                 bell.ring();
@@ -263,7 +262,7 @@ impl Remains {
         if let Some(failure) = &self.unheard {
             log_unheard(failure);
         }
-        let_loop_go(self.holds_loop);
+        self.holds_loop.into_iter().for_each(let_loop_go);
     }
 }
 

@@ -43,7 +43,7 @@ impl Running {
 
 impl Drop for Running {
     fn drop(&mut self) {
-        let_loop_go(Some(self.0));
+        let_loop_go(self.0);
     }
 }
 

@@ -93,11 +93,8 @@ impl Drop for Following {
     }
 }
 
-/// Has those who wait for futures that end as `future` ends look again at whom they wait for.
-pub(super) fn tell_followers(future: &Hold) {
-    if !future.body().is_watched() {
-        return;
-    }
+/// Has those who wait for futures that are forwarded look again at whom they wait for.
+pub(super) fn tell_followers() {
     fence(Ordering::SeqCst);
     if FOLLOWERS.load(Ordering::Relaxed) == 0 {
         return;
