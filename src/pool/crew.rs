@@ -15,8 +15,8 @@ use crate::error::{Code, Error, Result};
 use crate::event_loop;
 use crate::future::{self, By, Ending, Hold, Source};
 use crate::handle::Handle;
-use crate::sync::Mutex;
 use crate::sync::atomic::{AtomicBool, AtomicU8, Ordering};
+use crate::sync::{Mutex, yield_now};
 use crate::sys::clock::NEVER;
 use crate::value::{Failure, Value};
 use crate::waiting::group;
@@ -159,8 +159,9 @@ impl Crew {
 
     /// A worker's whole life.
     fn work(&self, me: Handle) -> Result<Value, Failure> {
+        let mut run = 0;
         let why = loop {
-            match self.next(me) {
+            match self.next(me, &mut run) {
                 Ok(future) => self.run(&future),
                 Err(why) => break why,
             }
@@ -182,8 +183,8 @@ impl Crew {
         let _ = future.end(By::Source, || Ending::from(result));
     }
 
-    /// The next in the queue; waits for one.
-    fn next(&self, me: Handle) -> Result<Hold, Leave> {
+    /// The next in the queue; waits for one. `run` counts those that came without a wait.
+    fn next(&self, me: Handle, run: &mut u32) -> Result<Hold, Leave> {
         loop {
             if self.check_open().is_err() {
                 return Err(Leave::Closed);
@@ -199,9 +200,16 @@ impl Crew {
                 if !self.queue.is_empty() {
                     self.idle.wake_one();
                 }
+                *run += 1;
                 return Ok(future);
             }
-            self.sleep();
+            // Where jobs come quickly, whoever submits them may need just this processor; when it has had it there is
+            // a batch of them. Where they come one by one this would only cost.
+            if std::mem::take(run) > 1 {
+                yield_now();
+            } else {
+                self.sleep();
+            }
         }
     }
 
