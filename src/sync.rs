@@ -46,6 +46,12 @@ impl<T> Mutex<T> {
         }
     }
 
+    /// The lock, if nobody has it.
+    #[cfg(not(loom))]
+    pub(crate) fn try_lock(&self) -> Option<MutexGuard<'_, T>> {
+        self.0.try_lock().ok()
+    }
+
     /// The library's locks are held for some ten or a hundred nanoseconds: going to sleep for one costs both sides more
     /// than a few more looks do.
     #[cold]

@@ -1,6 +1,26 @@
 //! What crosses threads: a [`Value`] owns what it carries, moves, and is dropped exactly once.
 #![expect(unsafe_code, reason = "blocks that C may hold and free; the free functions that pointers come with")]
 
+#[cfg(not(loom))]
+mod spare;
+#[cfg(loom)]
+mod spare {
+    //! The models have no statics: every block is made and freed.
+    use super::Block;
+
+    pub(super) fn capacity_for(length: usize) -> usize {
+        length
+    }
+
+    pub(super) fn take(_capacity: usize) -> Option<Block> {
+        None
+    }
+
+    pub(super) fn give(block: Block) -> Option<Block> {
+        Some(block)
+    }
+}
+
 use crate::error::{Code, Error, Result};
 use crate::handle::Handle;
 use std::alloc::Layout;
@@ -303,18 +323,41 @@ unsafe impl Sync for Block {}
 impl Block {
     /// A block with a copy of `bytes` and a NUL.
     pub(crate) fn copy(bytes: &[u8]) -> Result<Self> {
-        let layout = Self::layout(bytes.len()).ok_or(Code::NoMemory)?;
+        let capacity = spare::capacity_for(bytes.len());
+        let mut block = match spare::take(capacity) {
+            Some(block) => block,
+            None => Self::make(capacity)?,
+        };
+        // SAFETY: the block has room for `capacity` bytes, no fewer than these, and nobody else points there.
+        unsafe { block.data.copy_from_nonoverlapping(NonNull::from(bytes).cast(), bytes.len()) };
+        block.end_at(bytes.len());
+        Ok(block)
+    }
+
+    fn make(capacity: usize) -> Result<Self> {
+        let layout = Self::layout(capacity).ok_or(Code::NoMemory)?;
         // SAFETY: the layout has room for a head, so its size is not zero.
         let start = NonNull::new(unsafe { std::alloc::alloc(layout) }).ok_or(Code::NoMemory)?;
         // SAFETY: the allocation starts with room for a head, and is aligned for it.
-        unsafe { start.cast::<Head>().write(Head { capacity: bytes.len(), length: bytes.len() }) };
-        // SAFETY: bytes.len() + 1 bytes follow the head in the same allocation.
+        unsafe { start.cast::<Head>().write(Head { capacity, length: 0 }) };
+        // SAFETY: capacity + 1 bytes follow the head in the same allocation.
         let data = unsafe { start.add(size_of::<Head>()) };
-        // SAFETY: there is room for all of `bytes`, and a new allocation overlaps nothing.
-        unsafe { data.copy_from_nonoverlapping(NonNull::from(bytes).cast(), bytes.len()) };
-        let mut block = Self { data };
-        block.end_at(bytes.len());
-        Ok(block)
+        Ok(Self { data })
+    }
+
+    /// Gives the memory back.
+    fn free(self) {
+        let head = self.place_of_head();
+        // The same capacity gave a layout when the block was made.
+        if let Some(layout) = Self::layout(self.capacity()) {
+            std::mem::forget(self);
+            // SAFETY: allocated in `make` with this layout; the only owner frees it, and was forgotten.
+            unsafe { std::alloc::dealloc(head.cast().as_ptr(), layout) };
+        }
+    }
+
+    fn capacity(&self) -> usize {
+        self.head().capacity
     }
 
     /// What C gets; [`Block::from_raw`] or [`release_block`] takes it back.
@@ -371,11 +414,9 @@ impl Block {
 
 impl Drop for Block {
     fn drop(&mut self) {
-        let head = self.place_of_head();
-        // The same capacity gave a layout when the block was made.
-        let Some(layout) = Self::layout(self.head().capacity) else { return };
-        // SAFETY: allocated in `copy` with this layout; the only owner frees it.
-        unsafe { std::alloc::dealloc(head.cast().as_ptr(), layout) };
+        if let Some(block) = spare::give(Self { data: self.data }) {
+            block.free();
+        }
     }
 }
 
