@@ -7,9 +7,9 @@
 #![expect(unsafe_code, reason = "sigaction, tgkill and the unwinder")]
 
 use crate::error::{Error, Result};
+use crate::sync::{Mutex, MutexGuard};
 use crate::sys::clock::{after, now};
 use crate::sys::{futex, os_thread, signal::keeping_errno};
-use crate::sync::{Mutex, MutexGuard};
 use std::ffi::{c_int, c_void};
 use std::fmt::Write;
 use std::sync::OnceLock;
