@@ -131,7 +131,8 @@ export work seconds memcheck_command drd_command
 if [ $mode != valgrind ]; then
     sed 's/$/ plain/' "$work/list"
 else
-    grep -v '^header_' "$work/list" | sed 's/$/ memcheck/'
+    # A forked child has none of the parent's threads, so what only those point to is lost to it: no fault of anybody's.
+    grep -v -e '^header_' -e '^threads_fork$' "$work/list" | sed 's/$/ memcheck/'
     for row in $drd; do grep -x "$row" "$work/list" | sed 's/$/ drd/'; done
 fi | xargs -r -P "$jobs" -L 1 bash -c 'run_one "$0" "$1"'
 
