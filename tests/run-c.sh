@@ -102,7 +102,7 @@ run_one() {
     local row=$1 title=$1 tool=
     if [ "$2" = memcheck ]; then tool=$memcheck_command; fi
     # What the parent's other threads were holding is lost in a forked child, which has no such threads.
-    if [ "$row" = fork ]; then tool=${tool/--leak-check=full/--leak-check=no}; fi
+    case $row in fork | threads_fork | threads_fork_storm) tool=${tool/--leak-check=full/--leak-check=no} ;; esac
     if [ "$2" = drd ]; then tool=$drd_command title="$row (drd)"; fi
     [ -n "$tool" ] && export CHECK_SLOW=15
     local started=$SECONDS output="$work/$row.$2.out"
@@ -131,8 +131,7 @@ export work seconds memcheck_command drd_command
 if [ $mode != valgrind ]; then
     sed 's/$/ plain/' "$work/list"
 else
-    # A forked child has none of the parent's threads, so what only those point to is lost to it: no fault of anybody's.
-    grep -v -e '^header_' -e '^threads_fork$' "$work/list" | sed 's/$/ memcheck/'
+    grep -v -e '^header_' "$work/list" | sed 's/$/ memcheck/'
     for row in $drd; do grep -x "$row" "$work/list" | sed 's/$/ drd/'; done
 fi | xargs -r -P "$jobs" -L 1 bash -c 'run_one "$0" "$1"'
 
