@@ -5,7 +5,7 @@
 #   make bench, bench-quick      measures, side by side with the other libraries; quick: under five minutes
 #   make header                  writes include/ anew from the library's source
 #   make install, uninstall      PREFIX (/usr/local), LIBDIR ($(PREFIX)/lib) and DESTDIR say where
-#   make soak                    the same things for hours
+#   make soak                    ten minutes of everything through Lisp, with memory watched; SOAK_SECONDS for longer
 
 CARGO ?= cargo
 PREFIX ?= /usr/local
@@ -56,8 +56,8 @@ uninstall:
 	rm -f $(TO_INCLUDE)/pirn.h $(TO_INCLUDE)/pirn/*.h
 	[ ! -d $(TO_INCLUDE)/pirn ] || rmdir $(TO_INCLUDE)/pirn
 
-soak:
-	@echo "make soak: not there yet" >&2; exit 1
+soak: library # SOAK_SECONDS says how long (600)
+	cd lisp && sbcl --non-interactive --no-userinit --load soak.lisp
 
 clean:
 	$(CARGO) clean
