@@ -4,7 +4,7 @@
 //! arming, moving and cancelling need. What only a callback needs lies in a second array.
 //!
 //! ```text
-//! slot, 64 bytes:  word 8 | loop 4 | kind, flags, priority 4 | period 8 | timer's node 32 (with reasons and stamp)
+//! slot, 64 bytes:  word 8 | loop 4 (+ 4) | kind, flags, priority 5 (+ 3) | period 8 | timer's node 32 (with reasons, stamp)
 //! call, 32 bytes:  function 8 | argument 8 | on_free 8 | descriptor or signal 4 | interest 2
 //! ```
 //!

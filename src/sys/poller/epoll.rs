@@ -231,8 +231,8 @@ impl Default for Buffer {
 /// as the loop's owner for the time being.
 pub(crate) struct Basket(UnsafeCell<[libc::epoll_event; Basket::SIZE]>);
 
-// SAFETY: the entries are read and written only by the thread that has claimed the loop's wait, and claims are handed
-// on with acquire and release.
+// SAFETY: the entries are read and written only by the thread that holds the loop, in whichever role, and the hold is
+// handed on with acquire and release.
 unsafe impl Sync for Basket {}
 
 impl Basket {
